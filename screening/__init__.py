@@ -1,0 +1,8 @@
+"""The science of Screening: pure functions between documents, arrays and structures.
+
+Nothing in this package talks to a database or to a workflow engine. One package per stage
+(`generation`, `validity`, `energy`, `symmetry`, `structure`, `relax`, `hull`, `phonon`); stages
+never import each other, they meet in `screening.schemas`.
+"""
+
+__version__ = "0.1.0"

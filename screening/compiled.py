@@ -1,0 +1,26 @@
+"""Compiled loops: numba with its cache on disk where there is a place for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from numba import njit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., object]")
+
+
+def compiled(function: F) -> F:
+    """Compile `function` at its first call; it releases the interpreter lock.
+
+    Machine code is kept beside the source or, where that cannot be written (a read-only
+    installation), in the user's cache folder. Where neither can be written, each process compiles
+    for itself, which takes some seconds and changes nothing else.
+    """
+    try:
+        fast: F = njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # numba: "no locator available for file"
+        fast = njit(nogil=True)(function)
+    return fast

@@ -1,0 +1,45 @@
+"""The one hierarchy of exceptions: faults of the caller or of the machine.
+
+A bad structure or a rejected formula is never an exception: it is a document with a state and a
+reason. Each message names the value, what is allowed, and what to do next, in one line.
+"""
+
+
+class ScreeningError(Exception):
+    """Base class of all errors that are reported to the user in one line."""
+
+    exit_code = 1
+
+
+class InputError(ScreeningError):
+    """The caller gave a value that cannot be used: a formula, a file, an option."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """The settings or a campaign file are wrong."""
+
+
+class DatabaseError(ScreeningError):
+    """The database cannot be reached, started, or written to."""
+
+    exit_code = 3
+
+
+class CheckpointError(ScreeningError):
+    """A checkpoint is missing, damaged, or does not fit the code that reads it."""
+
+    exit_code = 4
+
+
+class EngineError(ScreeningError):
+    """An energy engine (potential or DFT code) is not installed or does not work."""
+
+    exit_code = 5
+
+
+class CampaignError(ScreeningError):
+    """A campaign did not finish; what is done is kept and `screening resume` goes on."""
+
+    exit_code = 6

@@ -1,0 +1,67 @@
+"""The documents: what is kept in MongoDB and what passes between the stages."""
+
+from screening.schemas.base import (
+    CheckpointRef,
+    Document,
+    Provenance,
+    Stage,
+    State,
+    utc_now,
+)
+from screening.schemas.batch import BatchDoc, EnergyBatchDoc, VerdictBatchDoc
+from screening.schemas.campaign import CampaignDoc, CampaignState, FunnelStage
+from screening.schemas.candidate import CandidateDoc
+from screening.schemas.energy import FormationEnergyDoc
+from screening.schemas.generation import GenerationDoc
+from screening.schemas.hull import HullDoc, HullEntry
+from screening.schemas.material import MaterialDoc
+from screening.schemas.phonon import PhononDoc, PhononVerdict
+from screening.schemas.relax import RelaxationDoc, RelaxState
+from screening.schemas.structure import (
+    OriginDoc,
+    SpaceGroupDoc,
+    StructureDoc,
+    StructureRole,
+    StructureStage,
+)
+from screening.schemas.symmetry import BravaisGuess, SpaceGroupGuess, SymmetryDoc
+from screening.schemas.task import Attempt, TaskRecord, TaskState
+from screening.schemas.validity import ValidityDoc, ValidityReason
+
+__all__ = [
+    "Attempt",
+    "BatchDoc",
+    "BravaisGuess",
+    "CampaignDoc",
+    "CampaignState",
+    "CandidateDoc",
+    "CheckpointRef",
+    "Document",
+    "EnergyBatchDoc",
+    "FormationEnergyDoc",
+    "FunnelStage",
+    "GenerationDoc",
+    "HullDoc",
+    "HullEntry",
+    "MaterialDoc",
+    "OriginDoc",
+    "PhononDoc",
+    "PhononVerdict",
+    "Provenance",
+    "RelaxState",
+    "RelaxationDoc",
+    "SpaceGroupDoc",
+    "SpaceGroupGuess",
+    "Stage",
+    "State",
+    "StructureDoc",
+    "StructureRole",
+    "StructureStage",
+    "SymmetryDoc",
+    "TaskRecord",
+    "TaskState",
+    "ValidityDoc",
+    "ValidityReason",
+    "VerdictBatchDoc",
+    "utc_now",
+]

@@ -1,0 +1,46 @@
+"""A versioned convex hull of one chemical system, from one source of energies."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from screening.schemas.base import Document, Provenance, utc_now
+
+
+class HullEntry(Document):
+    """One phase on, or above, the hull."""
+
+    entry_id: str = Field(description="structure_id, or the identifier in the imported source")
+    formula: str = Field(description="Reduced formula, as pymatgen writes it")
+    composition: dict[str, float] = Field(description="Atoms of each element in the cell")
+    energy_per_atom: float = Field(description="Total energy (eV/atom)")
+    formation_energy_per_atom: float = Field(
+        description="Energy against the elements on this hull (eV/atom)"
+    )
+    energy_above_hull: float = Field(description="Distance to the hull (eV/atom), 0 when stable")
+    decomposition: dict[str, float] = Field(
+        default_factory=dict, description="Stable phases (entry_id) and their atomic fractions"
+    )
+    role: str = Field("candidate", description="candidate, element, competing or imported")
+    outlier: str | None = Field(
+        None,
+        description="Why the energy is not trusted; such an entry does not shape the hull, and "
+        "energy_above_hull may be negative",
+    )
+    members: list[str] = Field(
+        default_factory=list,
+        description="Structures that are this crystal, entry_id (the lowest energy) included",
+    )
+
+
+class HullDoc(Document):
+    """The hull of a chemical system. 'Stable' always means: against these entries, of this date."""
+
+    hull_id: str = Field(description="Key: chemical system, source and entries")
+    chemsys: str = Field(description="Chemical system, symbols in alphabetical order")
+    energy_source: str = Field(description="Engine of all energies, such as 'chgnet-0.3.0'")
+    version: int = Field(1, description="1 for the first hull of this system and source, then up")
+    n_entries: int = Field(description="Number of entries")
+    entries: list[HullEntry] = Field(description="All entries")
+    created: datetime = Field(default_factory=utc_now, description="When it was computed (UTC)")
+    provenance: Provenance | None = Field(None, description="Where the document comes from")

@@ -1,0 +1,57 @@
+"""What a user browses: one discovery. Names as in emmet's summary documents where they exist."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from screening.schemas.base import Document, utc_now
+from screening.schemas.structure import OriginDoc, SpaceGroupDoc
+
+
+class MaterialDoc(Document):
+    """One relaxed crystal with its energies, its stability and where it came from."""
+
+    material_id: str = Field(description="Key, made from the relaxed structure")
+    structure_id: str = Field(description="The relaxed structure")
+    found_as: list[str] = Field(
+        default_factory=list, description="Relaxed candidates that are this crystal"
+    )
+    campaign_ids: list[str] = Field(description="Campaigns that found it")
+    candidate_ids: list[str] = Field(description="Candidates of those campaigns")
+    formula_pretty: str = Field(description="Reduced formula")
+    formula_anonymous: str = Field(description="Anonymous formula, such as ABC3")
+    chemsys: str = Field(description="Chemical system, symbols in alphabetical order")
+    elements: list[str] = Field(description="Element symbols in alphabetical order")
+    nelements: int = Field(description="Number of elements")
+    nsites: int = Field(description="Atoms in the cell")
+    volume: float = Field(description="Volume of the cell (Angstrom^3)")
+    density: float = Field(description="Density (g/cm^3)")
+    symmetry: SpaceGroupDoc | None = Field(None, description="Space group")
+    structure: dict[str, Any] = Field(description="pymatgen Structure as a dictionary")
+    energy_source: str = Field(description="Engine of the energies")
+    energy_per_atom: float = Field(description="Total energy (eV/atom)")
+    formation_energy_per_atom: float = Field(description="Against the elements (eV/atom)")
+    energy_above_hull: float = Field(description="Distance to the hull (eV/atom)")
+    is_stable: bool = Field(description="Whether it is on the hull named by hull_id")
+    hull_id: str = Field(description="The hull: these entries, of this date")
+    hull_created: datetime = Field(description="Date of the hull (UTC)")
+    decomposes_to: dict[str, float] = Field(
+        default_factory=dict, description="Formulas of the competing phases, atomic fractions"
+    )
+    dynamic_stability: str | None = Field(
+        None, description="Verdict of the phonons: stable, marginal, unstable, not_converged"
+    )
+    min_frequency: float | None = Field(None, description="Lowest phonon frequency (THz)")
+    known: bool | None = Field(
+        None, description="Whether it matches a known phase; None when nothing was compared"
+    )
+    known_source: str | None = Field(
+        None, description="The known phase that it matches, or the source it was compared with"
+    )
+    predicted_formation_energy_per_atom: float | None = Field(
+        None, description="What the composition model said (eV/atom)"
+    )
+    origins: list[OriginDoc] = Field(default_factory=list, description="Methods that found it")
+    method: str = Field(description="The method that found it first")
+    last_updated: datetime = Field(default_factory=utc_now, description="Last change (UTC)")

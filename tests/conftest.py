@@ -1,0 +1,76 @@
+"""Fixtures for all tests: an isolated home, an embedded MongoDB, a database per test."""
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from db_config import get_settings, reset_settings
+from db_config.mongod import EmbeddedServer
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path, monkeypatch):
+    """Give each test an empty home and working folder, and none of the user's settings."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in list(os.environ):
+        if name.startswith(("SCREENING_", "JOBFLOW_", "FW_CONFIG")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("SCREENING_PROCESSES", "1")
+    monkeypatch.chdir(tmp_path)
+    reset_settings()
+    yield
+    reset_settings()
+
+
+@pytest.fixture(scope="session")
+def server_dir(tmp_path_factory) -> Path:
+    """Folder of an embedded MongoDB that lives as long as the session."""
+    folder = tmp_path_factory.mktemp("server")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCREENING_DATA_DIR", str(folder))
+        reset_settings()
+        server = EmbeddedServer(get_settings())
+        server.attach()
+    reset_settings()
+    yield folder
+    server.detach()
+
+
+@pytest.fixture
+def mongo(server_dir, monkeypatch):
+    """Point the settings at an empty database on the session's server."""
+    monkeypatch.setenv("SCREENING_DATA_DIR", str(server_dir))
+    monkeypatch.setenv("SCREENING_DATABASE", f"test-{uuid.uuid4().hex[:12]}")
+    reset_settings()
+    return get_settings()
+
+
+@pytest.fixture(scope="module")
+def shared_database(server_dir):
+    """A database that the tests of a module share, for tests that only read."""
+    from stores import Database
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCREENING_DATA_DIR", str(server_dir))
+        patch.setenv("SCREENING_DATABASE", f"test-{uuid.uuid4().hex[:12]}")
+        reset_settings()
+        opened = Database(get_settings())
+    reset_settings()
+    yield opened
+    opened._client.drop_database(opened.settings.database)
+    opened.close()
+
+
+@pytest.fixture
+def database(mongo):
+    """An empty database."""
+    from stores import close_database, open_database
+
+    opened = open_database()
+    yield opened
+    opened._client.drop_database(mongo.database)
+    close_database()
