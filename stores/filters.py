@@ -1,0 +1,142 @@
+"""Queries in the OPTIMADE filter grammar, such as ``elements HAS "Mn" AND energy_above_hull<0.05``.
+
+Parsed and translated to MongoDB by the `optimade` library (doi:10.1038/s41597-021-00974-z). Only
+fields of the document are known, and text is always matched literally.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from screening.errors import InputError
+from stores.collections import COLLECTIONS
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+ALIASES = {
+    "materials": {
+        "id": "material_id",
+        "chemical_formula_reduced": "formula_pretty",
+        "formula": "formula_pretty",
+        "spacegroup_number": "symmetry.number",
+        "space_group_it_number": "symmetry.number",
+        "e_above_hull": "energy_above_hull",
+        "last_modified": "last_updated",
+    },
+    "structures": {"id": "structure_id", "spacegroup_number": "symmetry.number"},
+    "candidates": {
+        "id": "candidate_id",
+        "formation_energy_per_atom": "energy.formation_energy_per_atom",
+    },
+}
+"""Other names of fields, per collection."""
+FORBIDDEN = {"structure", "provenance", "config"}
+
+
+def field_names(collection: str) -> dict[str, str]:
+    """Map the names that a filter may use to the fields of the documents."""
+    fields = COLLECTIONS[collection].schema.model_fields
+    own = {name: name for name in fields if name not in FORBIDDEN}
+    return own | ALIASES.get(collection, {})
+
+
+@cache
+def _parser() -> Lark:
+    """Build the parser; the library's grammar drops which of TRUE and FALSE was written."""
+    from lark import Lark
+    from optimade.filterparser.lark_parser import AVAILABLE_PARSERS
+
+    grammar = AVAILABLE_PARSERS[1, 2, 0]["default"].read_text(encoding="utf-8")
+    named = grammar.replace('bool: ( "TRUE" | "FALSE" )', "bool: TRUE | FALSE")
+    if named != grammar:
+        named += '\nTRUE: "TRUE"\nFALSE: "FALSE"\n'
+    return Lark(named, maybe_placeholders=False)
+
+
+@cache
+def _date_fields(collection: str) -> frozenset[str]:
+    fields = COLLECTIONS[collection].schema.model_fields
+    return frozenset(name for name, field in fields.items() if field.annotation is datetime)
+
+
+def _read_dates(query: Any, fields: frozenset[str]) -> Any:
+    """Turn ISO dates that are compared with a date field into datetimes."""
+    if isinstance(query, list):
+        return [_read_dates(item, fields) for item in query]
+    if not isinstance(query, dict):
+        return query
+    result = {key: _read_dates(value, fields) for key, value in query.items()}
+    for key in fields & result.keys():
+        for operator, value in result[key].items():
+            if isinstance(value, str):
+                try:
+                    result[key][operator] = datetime.fromisoformat(value)
+                except ValueError:
+                    raise InputError(
+                        f"{value!r} is not a date such as 2026-01-31T12:00:00Z"
+                    ) from None
+    return result
+
+
+def parse_filter(text: str, collection: str = "materials") -> dict[str, Any]:
+    """Translate a filter to a MongoDB query.
+
+    Parameters
+    ----------
+    text
+        The filter; empty matches everything.
+    collection
+        Whose fields it names.
+
+    Raises
+    ------
+    InputError
+        If the filter cannot be parsed, names an unknown field, or uses what is not supported.
+    """
+    if not text.strip():
+        return {}
+    from lark.exceptions import UnexpectedEOF, UnexpectedInput, VisitError
+    from optimade.exceptions import BadRequest
+    from optimade.filtertransformers.mongo import MongoTransformer, Quantity
+
+    class Transformer(MongoTransformer):
+        """Takes text literally: the operands of CONTAINS and its like are not patterns."""
+
+        def fuzzy_string_op_rhs(self, arg: list[Any]) -> Any:
+            return super().fuzzy_string_op_rhs([*arg[:-1], re.escape(str(arg[-1]))])
+
+        def bool(self, arg: list[Any]) -> bool:
+            return str(arg[0]) == "TRUE"
+
+    names = field_names(collection)
+    transformer = Transformer()
+    quantities = {name: Quantity(name=name, backend_field=field) for name, field in names.items()}
+    if "elements" in quantities and "nelements" in quantities:
+        quantities["elements"].length_quantity = quantities["nelements"]
+    transformer.quantities = quantities
+    try:
+        query: dict[str, Any] = transformer.transform(_parser().parse(text))
+    except UnexpectedInput as error:
+        where = "its end" if isinstance(error, UnexpectedEOF) else f"column {error.column}"
+        raise InputError(
+            f"filter {text!r} is not valid near {where}: write for instance "
+            'elements HAS ALL "Mn","S" AND energy_above_hull<0.05'
+        ) from None
+    except BadRequest as error:
+        raise InputError(_explain(text, str(error.detail), names)) from None
+    except VisitError as error:  # what a rule of the transformer raised
+        detail = getattr(error.orig_exc, "detail", error.orig_exc)
+        raise InputError(_explain(text, str(detail), names)) from None
+    translated: dict[str, Any] = _read_dates(query, _date_fields(collection))
+    return translated
+
+
+def _explain(text: str, detail: str, names: dict[str, str]) -> str:
+    unknown = re.search(r"'(\w+)' is not a known", detail)
+    if unknown:
+        return f"filter {text!r}: unknown field {unknown[1]!r}; known are {sorted(names)}"
+    return f"filter {text!r}: {detail}"

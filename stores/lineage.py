@@ -1,0 +1,190 @@
+"""From any document back to the sample that started it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from screening.errors import InputError
+
+if TYPE_CHECKING:
+    from stores.database import Database
+
+KINDS = {
+    "mat": "materials",
+    "str": "structures",
+    "cand": "candidates",
+    "camp": "campaigns",
+    "bat": "batches",
+    "hull": "hulls",
+    "sym": "symmetries",
+}
+"""Prefix of an identifier -> collection."""
+SHORTEST = 8
+"""Least characters of an abbreviated identifier."""
+
+
+@dataclass
+class LineageNode:
+    """One step back.
+
+    Attributes
+    ----------
+    kind
+        material, structure, candidate, batch, ...
+    identifier
+        Key of the document.
+    facts
+        What is worth showing.
+    parents
+        What it was made from.
+    """
+
+    kind: str
+    identifier: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    parents: list[LineageNode] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain nested dictionaries."""
+        return {
+            "kind": self.kind,
+            "id": self.identifier,
+            **self.facts,
+            "parents": [parent.as_dict() for parent in self.parents],
+        }
+
+
+def get_document(database: Database, identifier: str) -> tuple[str, dict[str, Any]]:
+    """Find a document by its identifier, or by an unambiguous beginning of it.
+
+    Returns
+    -------
+    Name of the collection, and the document with large fields left out.
+
+    Raises
+    ------
+    InputError
+        If there is no such document, or more than one begins like this.
+    """
+    name = KINDS.get(identifier.split("-", maxsplit=1)[0])
+    if name is None:
+        raise InputError(
+            f"{identifier!r} is not an identifier: they begin with {sorted(KINDS)} and a hyphen"
+        )
+    key = database.store(name).key
+    found = list(database.rows(name, {key: identifier}, limit=1))
+    if not found and len(identifier) >= SHORTEST:
+        query = {key: {"$gte": identifier, "$lt": identifier + "\x7f"}}
+        found = list(database.rows(name, query, sort={key: 1}, limit=2))
+    if not found:
+        raise InputError(f"there is no {identifier!r} in the collection {name!r}")
+    if len(found) > 1:
+        raise InputError(f"{identifier!r} is not unique: {found[0][key]}, {found[1][key]}, ...")
+    return name, found[0]
+
+
+def lineage(database: Database, identifier: str) -> LineageNode:
+    """Walk from a material, structure or candidate back to the sampled composition.
+
+    Raises
+    ------
+    InputError
+        If there is no such document, or it has no lineage.
+    """
+    name, row = get_document(database, identifier)
+    if name == "materials":
+        return _material(database, row)
+    if name == "structures":
+        return _structure(database, row)
+    if name == "candidates":
+        return _candidate(database, row)
+    raise InputError(f"{identifier!r} is in {name!r}: give a material, structure or candidate")
+
+
+def _task(row: dict[str, Any]) -> dict[str, Any]:
+    """Say how a document was made."""
+    provenance = row.get("provenance") or {}
+    model = provenance.get("checkpoint")
+    return {
+        "made_by": provenance.get("maker"),
+        "task_key": provenance.get("task_key"),
+        "checkpoint": f"{model['name']} {model['sha256'][:12]}" if model else None,
+        "seed": provenance.get("seed"),
+        "when": provenance.get("ended"),
+        "host": provenance.get("host"),
+        "fw_id": provenance.get("fw_id"),
+    }
+
+
+def _material(database: Database, row: dict[str, Any]) -> LineageNode:
+    facts = {
+        name: row[name]
+        for name in ("formula_pretty", "energy_above_hull", "hull_id", "known", "campaign_ids")
+    }
+    node = LineageNode("material", row["material_id"], facts)
+    members = dict.fromkeys([row["structure_id"], *row["found_as"]])
+    structures = database.rows("structures", {"structure_id": {"$in": list(members)}})
+    found = {item["structure_id"]: item for item in structures}
+    node.parents = [_structure(database, found[name]) for name in members if name in found]
+    return node
+
+
+def _structure(database: Database, row: dict[str, Any]) -> LineageNode:
+    relaxation = row.get("relaxation") or {}
+    facts = {
+        "formula": row["formula"],
+        "stage": row["stage"],
+        "role": row["role"],
+        "space_group": (row.get("symmetry") or {}).get("symbol"),
+        "energy_per_atom": relaxation.get("energy_per_atom"),
+        "engine": relaxation.get("engine"),
+        "origins": [
+            {k: origin[k] for k in ("method", "version", "rank", "template", "seed")}
+            for origin in row.get("origins", [])
+        ],
+        **_task(row),
+    }
+    node = LineageNode("structure", row["structure_id"], facts)
+    if row.get("parent_id"):
+        parent = next(database.rows("structures", {"structure_id": row["parent_id"]}), None)
+        node.parents = [_structure(database, parent)] if parent else []
+    elif row["role"] == "candidate":
+        rows = database.rows("candidates", {"formula": row["formula"]})
+        node.parents = [_candidate(database, candidate) for candidate in rows]
+    return node
+
+
+def _candidate(database: Database, row: dict[str, Any]) -> LineageNode:
+    energy = row.get("energy") or {}
+    facts = {
+        "formula": row["formula"],
+        "campaign_id": row["campaign_id"],
+        "rank": row["rank"],
+        "validity": (row.get("validity") or {}).get("reason"),
+        "formation_energy_per_atom": energy.get("formation_energy_per_atom"),
+        "energy_model": (energy.get("model") or {}).get("sha256", "")[:12] or None,
+        **_task(row),
+    }
+    node = LineageNode("candidate", row["candidate_id"], facts)
+    origin = row["generation"]
+    batch = next(
+        database.rows(
+            "batches",
+            {"batch_id": origin["batch_id"]},
+            ["batch_id", "method", "number", "seed", "n", "n_samples", "model", "provenance"],
+        ),
+        None,
+    )
+    if batch:
+        model = batch.get("model")
+        sample = {
+            "method": batch["method"],
+            "batch": batch["number"],
+            "sample": origin["index"],
+            "of": batch["n_samples"],
+            "generator": f"{model['name']} {model['sha256'][:12]}" if model else None,
+            **_task(batch),
+        }
+        node.parents = [LineageNode("sample", origin["batch_id"], sample)]
+    return node

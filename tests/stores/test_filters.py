@@ -1,0 +1,75 @@
+import pytest
+
+from screening.errors import InputError
+from stores.filters import parse_filter
+
+ROWS = [
+    {"material_id": "mat-1", "formula_pretty": "Li2S", "elements": ["Li", "S"], "nelements": 2,
+     "energy_above_hull": 0.0, "is_stable": True, "symmetry": {"number": 225}},
+    {"material_id": "mat-2", "formula_pretty": "MnS", "elements": ["Mn", "S"], "nelements": 2,
+     "energy_above_hull": 0.03, "is_stable": False, "symmetry": {"number": 225}},
+    {"material_id": "mat-3", "formula_pretty": "Li3MnS4", "elements": ["Li", "Mn", "S"],
+     "nelements": 3, "energy_above_hull": 0.2, "is_stable": False,
+     "dynamic_stability": "stable", "symmetry": {"number": 121}},
+    {"material_id": "mat-4", "formula_pretty": "Mn.*", "elements": ["Mn"], "nelements": 1,
+     "energy_above_hull": None, "is_stable": False, "symmetry": None},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def filled(shared_database):
+    shared_database.raw("materials").insert_many([dict(row) for row in ROWS])
+    return shared_database
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "1234"),
+        ('elements HAS "Li"', "13"),
+        ('elements HAS ALL "Mn","S"', "23"),
+        ('elements HAS ONLY "Mn","S"', "24"),
+        ('NOT elements HAS "S"', "4"),
+        ("nelements=2", "12"),
+        ("elements LENGTH >= 2", "123"),
+        ("energy_above_hull<0.05", "12"),
+        ("e_above_hull>=0.03 AND nelements<3", "2"),
+        ("is_stable=TRUE", "1"),
+        ("is_stable=FALSE AND nelements=2", "2"),
+        ('dynamic_stability="stable" OR is_stable=TRUE', "13"),
+        ("dynamic_stability IS UNKNOWN", "124"),
+        ("spacegroup_number=121", "3"),
+        ("symmetry.number=225", "12"),
+        ('formula CONTAINS "MnS"', "23"),
+        ('formula STARTS WITH "Mn"', "24"),
+        ('formula ENDS WITH ".*"', "4"),
+        ('id="mat-2"', "2"),
+        ("2<nelements", "3"),
+    ],
+)
+def test_filters_find_what_they_say(filled, text, expected):
+    rows = filled.rows("materials", parse_filter(text), ["material_id"])
+    assert "".join(sorted(row["material_id"][-1] for row in rows)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nothing=1", "unknown field 'nothing'; known are"),
+        ("structure=1", "unknown field 'structure'"),
+        ("$where=1", "not valid near column 1"),
+        ("nelements=2 AND", "not valid near its end"),
+        ("nelements~2", "not valid near column 10"),
+        ('last_updated>"tomorrow"', "'tomorrow' is not a date"),
+        ("elements:nelements HAS 1:2", "not supported"),
+    ],
+)
+def test_wrong_filters_are_one_clear_line(text, message):
+    with pytest.raises(InputError, match=message.replace("$", r"\$")) as caught:
+        parse_filter(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_dates_are_compared_as_dates():
+    query = parse_filter('last_modified>="2026-01-31T00:00:00Z"')
+    assert query["last_updated"]["$gte"].year == 2026
