@@ -1,0 +1,1 @@
+"""Training and evaluation: the one way to make checkpoints and to measure them."""

@@ -1,0 +1,50 @@
+"""Which function trains and which evaluates, by name; imported only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from screening.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from screening.checkpoints import Card
+    from screening.training.request import EvaluateRequest, TrainRequest
+
+TRAINERS = {
+    "matgan": "screening.generation.train:train_matgan",
+    "energy": "screening.energy.train:train_energy",
+    "symmetry": "screening.symmetry.train:train_symmetry",
+    "prototypes": "screening.structure.bank:train_prototypes",
+}
+"""Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
+
+EVALUATORS = {
+    "generation": "screening.generation.evaluate:evaluate_generation",
+    "energy": "screening.energy.evaluate:evaluate_energy",
+    "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
+    "structures": "screening.structure.evaluate:evaluate_structures",
+}
+"""What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
+
+
+def _resolve(table: dict[str, str], name: str, verb: str) -> Callable[..., Any]:
+    if name not in table:
+        raise InputError(f"cannot {verb} {name!r}: use one of {sorted(table)}")
+    module, function = table[name].split(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
+
+
+def train(name: str, request: TrainRequest) -> Card:
+    """Train the model called `name` and save its checkpoint."""
+    card: Card = _resolve(TRAINERS, name, "train")(request)
+    return card
+
+
+def evaluate(name: str, request: EvaluateRequest) -> dict[str, Any]:
+    """Measure `name`; the result is plain JSON with ``n``, ``data_sha256`` and ``checkpoint``."""
+    metrics: dict[str, Any] = _resolve(EVALUATORS, name, "evaluate")(request)
+    return metrics

@@ -1,0 +1,103 @@
+"""What a trainer and an evaluator are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from screening.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """One call of ``screening train``.
+
+    Attributes
+    ----------
+    data
+        Parquet files, at least one.
+    out
+        Folder of the checkpoint that is written.
+    seed
+        Seed of splits, initial weights and batches.
+    device
+        ``cpu`` or ``cuda``.
+    resume
+        Go on from the state kept in ``out`` by an interrupted run.
+    options
+        Hyperparameters by name, as text (``--set width=256``).
+    """
+
+    data: tuple[Path, ...]
+    out: Path
+    seed: int = 0
+    device: str = "cpu"
+    resume: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """One call of ``screening evaluate``.
+
+    Attributes
+    ----------
+    data
+        Parquet file.
+    checkpoint
+        Name or path of the checkpoint or bank; None trains one that has not seen the held-out part,
+        where the evaluator can do that.
+    holdout
+        How the measured part is chosen: ``formula`` (rows whose formula the model has not seen) or
+        ``prototype`` (whole prototype families).
+    sample
+        Largest number of items that are measured; None for all.
+    top_k
+        Longest list of proposals that counts.
+    seed
+        Seed of the split, the sample and the bootstrap.
+    options
+        Further options by name, as text.
+    """
+
+    data: Path
+    checkpoint: str | None = None
+    holdout: str = "formula"
+    sample: int | None = None
+    top_k: int = 20
+    seed: int = 0
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def parse_options(model: type[T], options: dict[str, str]) -> T:
+    """Validate options given as text against a pydantic model.
+
+    Raises
+    ------
+    InputError
+        If an option is unknown or has the wrong type; the message lists the known ones.
+    """
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"option {name!r}: {first['msg']}; known are {sorted(model.model_fields)}"
+        ) from None
+
+
+def plain_metrics(value: Any) -> Any:
+    """Turn numpy scalars inside a metrics dictionary into Python numbers."""
+    if isinstance(value, dict):
+        return {str(key): plain_metrics(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_metrics(item) for item in value]
+    return value.item() if hasattr(value, "item") else value
