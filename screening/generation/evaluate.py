@@ -1,0 +1,201 @@
+"""How good a generator's samples are, before any filter.
+
+Validity is the share of all samples that decode to 2 to 8 elements and pass SMACT's rules with a
+named table; the model is usually trained on formulas that passed the same rules, so that the number
+says how well it has learnt them, not how good the rules are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from screening.balance import DEFAULT_TABLE, accepted, balance_codes
+from screening.checkpoints import load_checkpoint
+from screening.checkpoints.io import file_sha256
+from screening.composition import CompositionArray
+from screening.elements import MAX_Z
+from screening.errors import CheckpointError
+from screening.generation.data import distinct_formulas
+from screening.generation.representation import MAX_COUNT, MAX_ELEMENTS, encodable
+from screening.generation.sample import Sampler, load_sampler
+from screening.metrics.intervals import bootstrap_share
+from screening.progress import report
+from screening.schemas import ValidityReason
+from screening.training.data import fingerprints, unseen
+from screening.training.request import parse_options, plain_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from screening.training.request import EvaluateRequest
+
+BATCH = 100_000
+
+
+class Options(BaseModel):
+    """What can be set with ``screening evaluate generation --set name=value``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    samples: int = Field(100_000, ge=1, description="Samples that are drawn")
+    table: str = Field(DEFAULT_TABLE, description="Oxidation-state table")
+    pauling: bool = Field(True, description="Ask for electronegativity balance")
+    alloys: bool = Field(True, description="Accept compositions of metals only at once")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What samples are compared with.
+
+    Attributes
+    ----------
+    seen
+        Fingerprints of the formulas that the model was trained on, sorted, uint32.
+    known
+        All canonical formulas of the data.
+    target
+        The encodable and valid formulas of the data that the model has not seen.
+    """
+
+    seen: NDArray[np.uint32]
+    known: frozenset[str]
+    target: CompositionArray
+
+    @classmethod
+    def create(cls, formulas: Sequence[str], seen: NDArray[np.uint32], rules: Options) -> Reference:
+        """Choose the target among distinct canonical formulas."""
+        compositions = CompositionArray.from_formulas(formulas)
+        kept = encodable(compositions) & unseen(formulas, seen)
+        kept &= accepted(_codes(compositions, rules))
+        return cls(seen, frozenset(formulas), compositions[kept])
+
+
+def _codes(compositions: CompositionArray, rules: Options) -> NDArray[np.uint8]:
+    return balance_codes(
+        compositions, table=rules.table, pauling=rules.pauling, alloys=rules.alloys
+    )
+
+
+def evaluate_generation(request: EvaluateRequest) -> dict[str, Any]:
+    """Draw samples from MatGAN and compare them with the rules and the data.
+
+    See `measure` for the metrics. ``request.sample`` limits the number of samples.
+
+    Raises
+    ------
+    InputError
+        If an option is unknown or the data cannot be read.
+    CheckpointError
+        If the checkpoint cannot be read or does not say what it was trained on.
+    """
+    options = parse_options(Options, request.options)
+    if request.sample is not None:
+        options = options.model_copy(update={"samples": min(options.samples, request.sample)})
+    name = request.checkpoint or "matgan"
+    checkpoint = load_checkpoint(name)
+    if "seen_formulas" not in checkpoint.tensors:
+        raise CheckpointError(f"checkpoint {name!r} has no seen_formulas: train it again")
+    seen = checkpoint.tensors["seen_formulas"].astype(np.uint32)
+    reference = Reference.create(distinct_formulas([request.data]), seen, options)
+    result = {
+        "n": options.samples,
+        "data_sha256": file_sha256(request.data),
+        "checkpoint": checkpoint.card.ref().model_dump(),
+        "seed": request.seed,
+        **measure(load_sampler(name), reference, options, seed=request.seed),
+    }
+    metrics: dict[str, Any] = plain_metrics(result)
+    return metrics
+
+
+def measure(sampler: Sampler, reference: Reference, rules: Options, *, seed: int) -> dict[str, Any]:
+    """Draw ``rules.samples`` samples and measure them.
+
+    Returns
+    -------
+    Shares of all samples: `decodable`; `valid`; `unique`, the distinct formulas; and
+    `valid_unique_novel`, the distinct valid formulas that were not trained on. Shares of the
+    distinct valid formulas: `novel_training` and `novel_data`, not trained on and not in the data.
+    `recovered`: share of the target formulas that were sampled. Total variation distances (0 to 1)
+    between samples and target of the occurrence of elements, the amounts, and the number of
+    elements. `reasons`: counts of the verdicts on decodable samples. `intervals`: 95 % bootstrap.
+    """
+    parts = []
+    for done in range(0, rules.samples, BATCH):
+        n = min(BATCH, rules.samples - done)
+        parts.append(sampler.sample(n, seed=seed + done // BATCH))
+        report("evaluate generation", done + n, rules.samples)
+    drawn = CompositionArray.concatenate(parts)
+    codes = _codes(drawn, rules)
+    distinct = drawn.unique()
+    formulas = drawn[accepted(codes)].unique().formulas()
+    new = unseen(formulas, reference.seen)
+    known = np.array([formula in reference.known for formula in formulas], dtype=np.bool_)
+    target = reference.target.formulas()
+    counts = {
+        "decodable": (len(drawn), rules.samples),
+        "valid": (int(accepted(codes).sum()), rules.samples),
+        "unique": (len(distinct), rules.samples),
+        "valid_unique_novel": (int(new.sum()), rules.samples),
+        "novel_training": (int(new.sum()), len(formulas)),
+        "novel_data": (int((~known).sum()), len(formulas)),
+        "recovered": (len(set(target) & set(formulas)), len(target)),
+    }
+    return {
+        **{name: hits / n if n else float("nan") for name, (hits, n) in counts.items()},
+        "unique_of_first": _unique_of_first(drawn, rules.samples),
+        "n_distinct": len(distinct),
+        "n_distinct_valid": len(formulas),
+        "n_target": len(target),
+        "table": rules.table,
+        **_distances(drawn, reference.target),
+        "reasons": _reasons(codes),
+        "intervals": {
+            name: bootstrap_share(hits, n, seed=seed)
+            for name, (hits, n) in counts.items()
+            if name != "unique"  # not a mean over samples
+        },
+    }
+
+
+def _unique_of_first(drawn: CompositionArray, samples: int) -> dict[str, float]:
+    """Share of distinct formulas among the first 10k, 100k, ... decodable samples."""
+    sizes = [10**k for k in range(4, 8) if 10**k <= min(samples, len(drawn))]
+    return {str(size): len(drawn[:size].unique()) / size for size in sizes}
+
+
+def _reasons(codes: NDArray[np.uint8]) -> dict[str, int]:
+    counts = np.bincount(codes, minlength=len(ValidityReason))
+    return {str(r): int(n) for r, n in zip(ValidityReason, counts, strict=True) if n}
+
+
+def _distances(drawn: CompositionArray, target: CompositionArray) -> dict[str, float]:
+    """Total variation distances of the three marginal distributions."""
+
+    def marginals(compositions: CompositionArray) -> list[NDArray[np.int64]]:
+        present = compositions.numbers > 0
+        return [
+            np.bincount(compositions.numbers[present], minlength=MAX_Z + 1),
+            np.bincount(compositions.counts[present], minlength=MAX_COUNT + 1),
+            np.bincount(compositions.n_elements(), minlength=MAX_ELEMENTS + 1),
+        ]
+
+    names = ("element_distance", "amount_distance", "n_elements_distance")
+    return {
+        name: float(0.5 * np.abs(a / max(a.sum(), 1) - b / max(b.sum(), 1)).sum())
+        for name, a, b in zip(names, marginals(drawn), marginals(target), strict=True)
+    }
+
+
+def training_reference(
+    formulas: Sequence[str], is_held_out: NDArray[np.bool_], rules: Options
+) -> Reference:
+    """Make the reference of a model that has just been trained on what is not held out."""
+    seen = [f for f, out in zip(formulas, is_held_out, strict=True) if not out]
+    return Reference.create(formulas, fingerprints(seen), rules)

@@ -1,0 +1,158 @@
+"""Sampling of a trained MatGAN: seeded, batched, within a chemical space.
+
+How a chemical space is kept. The slots of a `SlotGenerator` are independent given the latent
+vector, so the probability that all of them choose allowed elements (or none) is known without a
+sample. Latent vectors are drawn in proportion to it, and to an estimate of the probability that
+each required element is chosen (sampling-importance-resampling, Rubin 1987, from `POOL` vectors for
+each one kept); then the forbidden elements are masked. What lacks a required element, or breaks the
+limits of size, is rejected. The authors' network has no such probabilities: rejection only.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from screening.checkpoints import checkpoint_ref, load_checkpoint
+from screening.composition import CompositionArray
+from screening.generation.model import ConvGenerator, SlotGenerator
+from screening.generation.representation import amounts_by_threshold, decode, element_numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from screening.generation.space import ChemicalSpace
+
+CHUNK = 4096
+"""Samples made at a time."""
+
+POOL = 8
+"""Latent vectors drawn for each one that is kept, where the space is restricted."""
+
+
+def build_generator(arguments: dict[str, object]) -> SlotGenerator | ConvGenerator:
+    """Build the generator that a card's `arguments` describe, with fresh weights."""
+    settings = dict(arguments)
+    network = SlotGenerator if settings.pop("network") == "slots" else ConvGenerator
+    return network(**settings)  # type: ignore[arg-type]
+
+
+class Sampler:
+    """Draws compositions from a generator.
+
+    Parameters
+    ----------
+    generator
+        A trained generator; it is switched to evaluation.
+    """
+
+    def __init__(self, generator: SlotGenerator | ConvGenerator) -> None:
+        self.generator = generator.eval()
+
+    def sample(self, n: int, *, seed: int, space: ChemicalSpace | None = None) -> CompositionArray:
+        """Draw `n` samples and decode them.
+
+        Parameters
+        ----------
+        n
+            Number of draws.
+        seed
+            The same seed gives the same compositions; other seeds give independent ones.
+        space
+            Keep to this chemical space; None for all that the representation holds.
+
+        Returns
+        -------
+        Reduced compositions in the order of the draws, duplicates included. At most `n`: draws
+        that are no composition of 2 to 8 elements, or not in the space, are missing.
+        """
+        rng = torch.Generator().manual_seed(seed)
+        parts = [self._chunk(min(CHUNK, n - done), rng, space) for done in range(0, n, CHUNK)]
+        return CompositionArray.concatenate(parts)
+
+    def _chunk(self, n: int, rng: torch.Generator, space: ChemicalSpace | None) -> CompositionArray:
+        with torch.inference_mode():
+            cells = self._cells(n, rng, space)
+        compositions, _ = decode(amounts_by_threshold(cells.numpy()))
+        return compositions if space is None else compositions[space.contains(compositions)]
+
+    def _cells(self, n: int, rng: torch.Generator, space: ChemicalSpace | None) -> Tensor:
+        generator = self.generator
+        allowed = None if space is None else np.isin(element_numbers(), space.elements)
+        if (
+            space is None
+            or allowed is None
+            or isinstance(generator, ConvGenerator)
+            or (allowed.all() and not space.required)
+        ):
+            cells: Tensor = generator(torch.randn(n, generator.latent, generator=rng), rng)
+            return cells
+        required = np.isin(element_numbers(), space.required)
+        z = torch.randn(n * POOL, generator.latent, generator=rng)
+        elements, amounts = generator.logits(z)
+        weight = _log_weight(elements, torch.from_numpy(allowed), torch.from_numpy(required))
+        kept = _resample(weight, n, rng)
+        barred = torch.cat([torch.tensor([False]), torch.from_numpy(~allowed)])
+        elements = elements[kept].masked_fill(barred, -torch.inf)
+        return generator.cells((elements, amounts[kept]), rng)
+
+
+def _log_weight(elements: Tensor, allowed: Tensor, required: Tensor) -> Tensor:
+    """Log-probability that the slots keep to the space, shape ``(n,)``; see the module.
+
+    Parameters
+    ----------
+    elements
+        Scores of no element and of 85 elements, shape ``(n, slots, 86)``.
+    allowed, required
+        Which of the 85 elements may and must occur, shape ``(85,)``.
+    """
+    odds = elements.double().log_softmax(dim=-1)
+    inside = torch.cat([torch.tensor([True]), allowed])
+    slot = odds[..., inside].logsumexp(dim=-1)
+    wanted = odds[..., 1:][..., required] - slot[..., None]
+    present = -torch.expm1(torch.log1p(-wanted.exp().clamp(max=1 - 1e-12)).sum(dim=1))
+    return slot.sum(dim=1) + present.clamp_min(1e-300).log().sum(dim=1)
+
+
+def _resample(log_weight: Tensor, n: int, rng: torch.Generator) -> Tensor:
+    """Draw `n` indices in proportion to the weights, with replacement."""
+    weight = (log_weight - log_weight.max()).exp()
+    ends = weight.cumsum(dim=0)
+    points = torch.rand(n, generator=rng, dtype=torch.float64) * ends[-1]
+    return torch.searchsorted(ends, points, right=True).clamp_max(len(ends) - 1)
+
+
+def state_from(tensors: dict[str, NDArray[np.generic]]) -> dict[str, Tensor]:
+    """Read the generator's weights from a checkpoint's tensors (float16) as float32."""
+    prefix = "generator."
+    return {
+        name.removeprefix(prefix): torch.from_numpy(np.array(value)).float()
+        if np.issubdtype(value.dtype, np.floating)
+        else torch.from_numpy(np.array(value))
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def load_sampler(checkpoint: str) -> Sampler:
+    """Load the sampler of a checkpoint; the last two stay in memory.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint cannot be read.
+    """
+    return _load(checkpoint, checkpoint_ref(checkpoint).sha256)
+
+
+@lru_cache(maxsize=2)
+def _load(checkpoint: str, sha256: str) -> Sampler:  # noqa: ARG001 - another file, another sampler
+    loaded = load_checkpoint(checkpoint)
+    generator = build_generator(loaded.card.arguments)
+    generator.load_state_dict(state_from(loaded.tensors))
+    return Sampler(generator)
