@@ -1,0 +1,135 @@
+from dataclasses import dataclass, field
+
+import pytest
+from pymatgen.core import Structure
+
+from screening.errors import InputError
+from screening.schemas import StructureStage
+from screening.structure import Target, build_pool, get_generator
+from screening.structure.pool import FUSION, GENERATORS, describe_symmetry
+from screening.structure.prototypes import PrototypeGenerator
+from screening.structure.random_crystals import RandomGenerator
+from screening.structure.target import Proposal
+
+
+@dataclass
+class Fixed:
+    """A method that proposes what it is told to."""
+
+    name: str
+    structures: list[Structure]
+    version: str = "7"
+    asked: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def generate(self, target, n, seed):
+        self.asked.append((target.formula, n, seed))
+        return [
+            Proposal(structure, score=1.0 / (1 + i), template=f"t{i}", parameters={"i": i})
+            for i, structure in enumerate(self.structures[:n])
+        ]
+
+
+@pytest.fixture
+def two_methods(make):
+    rock, zinc, caesium = (
+        make.rock_salt("Zn", "S"),
+        make.zinc_blende("Zn", "S"),
+        make.caesium_chloride("Zn", "S"),
+    )
+    again = rock.copy()
+    again.perturb(0.01)
+    again.make_supercell([1, 1, 2])
+    return {"one": Fixed("one", [zinc, rock]), "two": Fixed("two", [caesium, again])}
+
+
+def pool(generators, seed=0, **methods):
+    return build_pool(Target("ZnS"), methods, seed, generators=generators)
+
+
+def test_duplicates_are_merged_with_all_origins(two_methods):
+    documents = pool(two_methods, one=5, two=5)
+    assert len(documents) == 3
+    groups = [document.symmetry.number for document in documents]
+    assert groups[0] == 225  # second in both methods: 2 / 62 beats 1 / 61
+    assert {groups[1], groups[2]} == {216, 221}
+    assert [(o.method, o.rank) for o in documents[0].origins] == [("one", 2), ("two", 2)]
+    assert 2 / (FUSION + 2) > 1 / (FUSION + 1)
+
+
+def test_documents_say_where_they_come_from(two_methods):
+    document = pool(two_methods, seed=5, one=1)[0]
+    assert document.stage is StructureStage.GENERATED
+    assert document.parent_id is None
+    assert document.formula == "ZnS"
+    assert document.origins[0].model_dump() == {
+        "method": "one",
+        "version": "7",
+        "rank": 1,
+        "score": 1.0,
+        "seed": 5,
+        "template": "t0",
+        "parameters": {"i": 0},
+    }
+    assert two_methods["one"].asked == [("ZnS", 1, 5)]
+
+
+def test_same_crystal_twice_from_one_method_counts_once(make):
+    rock, zinc = make.rock_salt("Zn", "S"), make.zinc_blende("Zn", "S")
+    documents = pool({"one": Fixed("one", [rock, rock.copy(), zinc])}, one=3)
+    assert [document.symmetry.number for document in documents] == [225, 216]
+    assert [origin.rank for origin in documents[0].origins] == [1, 2]
+
+
+def test_order_of_the_methods_does_not_matter(two_methods):
+    first = pool(two_methods, one=2, two=2)
+    second = pool(dict(reversed(two_methods.items())), two=2, one=2)
+    assert first == second
+
+
+def test_methods_that_have_nothing_add_nothing(two_methods):
+    two_methods["two"].structures = []
+    assert len(pool(two_methods, one=2, two=2)) == 2
+    assert pool(two_methods) == []
+    assert pool(two_methods, one=0) == []
+    assert two_methods["one"].asked == [("ZnS", 2, 0)]
+
+
+def test_errors(two_methods):
+    with pytest.raises(InputError, match=r"'three'.*\['one', 'prototypes', 'random', 'two'\]"):
+        pool(two_methods, three=1)
+    with pytest.raises(InputError, match=r"methods\['one'\]=-1"):
+        pool(two_methods, one=-1)
+    with pytest.raises(InputError, match="unknown structure method 'magic'"):
+        get_generator("magic")
+
+
+def test_registered_methods_agree_with_their_names():
+    for name in GENERATORS:
+        generator = get_generator(name)
+        assert generator.name == name
+        assert generator.version
+        assert get_generator(name) is generator
+
+
+def test_real_methods_together(small_bank):
+    generators = {
+        "prototypes": PrototypeGenerator(small_bank.without(["KBr"])),
+        "random": RandomGenerator(bank=small_bank),
+    }
+    target = Target("KBr", max_atoms=8)
+    methods = {"prototypes": 3, "random": 8}
+    documents = build_pool(target, methods, 1, generators=generators)
+    assert documents == build_pool(target, methods, 1, generators=generators)
+    assert len({document.structure_id for document in documents}) == len(documents)
+    assert {o.method for d in documents for o in d.origins} == {"prototypes", "random"}
+    assert documents[0].symmetry.number == 225
+    for document in documents:
+        assert document.to_structure().composition.reduced_formula == "KBr"
+    other = build_pool(target, methods, 2, generators=generators)
+    assert {d.structure_id for d in other} != {d.structure_id for d in documents}
+
+
+def test_symmetry_is_described(make):
+    described = describe_symmetry(make.wurtzite("Zn", "O"))
+    assert (described.number, described.symbol) == (186, "P6_3mc")
+    assert described.crystal_system == "hexagonal"
