@@ -1,0 +1,135 @@
+"""Engines by name: what they are called on documents, and how to make one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from screening.errors import EngineError, InputError
+from screening.identity import content_hash
+
+if TYPE_CHECKING:
+    from screening.engines.base import Engine
+
+EngineSpec = str | Mapping[str, Any]
+"""A name, ``module:callable``, or ``{"@module", "@callable", "kwargs"}`` (kwargs may be absent)."""
+
+
+class _Known(NamedTuple):
+    path: str
+    kwargs: dict[str, Any]
+
+
+CHGNET = {"chgnet": "chgnet-0.3.0", "chgnet-r2scan": "chgnet-r2scan"}
+"""Names of the bundled potentials, and of their weights."""
+
+ASE = {
+    "emt": _Known("ase.calculators.emt:EMT", {}),
+    "lj": _Known(
+        "ase.calculators.lj:LennardJones",
+        {"sigma": 3.405, "epsilon": 0.01032, "rc": 10.0, "smooth": True},
+    ),
+}
+"""Cheap classical potentials: EMT for some metals, Lennard-Jones with the values of argon."""
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names that need no module path."""
+    return (*CHGNET, *ASE)
+
+
+def engine_id(engine: EngineSpec) -> str:
+    """Name the energy source, as it is written on documents; cheap (no torch, no calculator).
+
+    The bundled potentials are called after their weights (``chgnet-0.3.0``), others after their
+    callable, the version of its package and, if there are keyword arguments, a hash of them:
+    energies of two sources with different names never meet on a hull.
+
+    Raises
+    ------
+    InputError
+        If `engine` is not an engine.
+    EngineError
+        If its package is not installed.
+    """
+    if isinstance(engine, str) and engine in CHGNET:
+        _require("chgnet", engine)
+        return CHGNET[engine]
+    path, kwargs = _parse(engine)
+    distribution, release = _distribution(path, engine)
+    label = engine if isinstance(engine, str) and engine in ASE else path.rpartition(":")[2]
+    name = f"{label}-{distribution}-{release}"
+    if kwargs and label not in ASE:
+        try:
+            name += f"-{content_hash(kwargs)[:8]}"
+        except TypeError as error:
+            raise InputError(f"engine {path!r}: kwargs must be plain data ({error})") from error
+    return name
+
+
+def make_engine(engine: EngineSpec, device: str = "cpu", *, double: bool = False) -> Engine:
+    """Make an engine.
+
+    Parameters
+    ----------
+    engine
+        Which one, see `engine_id`.
+    device
+        torch device, for engines that know devices.
+    double
+        Compute in double precision, for engines that know precisions (CHGNet): energies that are
+        to be differentiated numerically.
+
+    Raises
+    ------
+    InputError, EngineError
+        See `engine_id`; or the engine cannot be made.
+    """
+    name = engine_id(engine)
+    if isinstance(engine, str) and engine in CHGNET:
+        from screening.engines.chgnet_batch import ChgnetEngine
+
+        return ChgnetEngine(name, device, double=double)
+    from screening.engines.ase_engine import AseEngine
+
+    path, kwargs = _parse(engine)
+    return AseEngine(name, path, kwargs, device)
+
+
+def _parse(engine: EngineSpec) -> tuple[str, dict[str, Any]]:
+    """Return ``module:callable`` and keyword arguments."""
+    if isinstance(engine, Mapping):
+        unknown = set(engine) - {"@module", "@callable", "kwargs"}
+        if unknown or not {"@module", "@callable"} <= set(engine):
+            raise InputError(
+                f"{engine=} must have '@module' and '@callable', and may have 'kwargs'"
+            )
+        return f"{engine['@module']}:{engine['@callable']}", dict(engine.get("kwargs") or {})
+    if engine in ASE:
+        known = ASE[engine]
+        return known.path, dict(known.kwargs)
+    if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", engine):
+        return engine, {}
+    raise InputError(
+        f"unknown {engine=}: use one of {list(engine_names())}, 'module:callable' of an ASE "
+        "calculator, or {'@module': ..., '@callable': ..., 'kwargs': {...}}"
+    )
+
+
+def _require(package: str, engine: EngineSpec) -> None:
+    if find_spec(package) is None:
+        raise EngineError(f"engine {engine!r} needs the package {package!r}: pip install {package}")
+
+
+def _distribution(path: str, engine: EngineSpec) -> tuple[str, str]:
+    """Name and version of the package that a callable is in; a local module has version 0."""
+    top = path.partition(".")[0].partition(":")[0]
+    _require(top, engine)
+    try:
+        return top, version(top)
+    except PackageNotFoundError:  # the distribution has another name than its package: slow
+        names = packages_distributions().get(top, [])
+    return (names[0], version(names[0])) if names else (top, "0")
