@@ -1,0 +1,1 @@
+"""jobflow Makers, one file per stage; import them by module (`makers.relax.RelaxMaker`)."""

@@ -1,0 +1,146 @@
+"""The first stage: sample compositions, one batch per job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from screening.errors import DatabaseError
+from screening.generation import CompositionGenerator, make_generator
+from screening.identity import content_hash, make_id
+from screening.schemas import BatchDoc, CheckpointRef, Stage
+from stores import Database
+
+TRAINED = {"matgan"}
+"""Methods that need a checkpoint."""
+
+
+@dataclass
+class GenerationMaker(StageMaker):
+    """Generate compositions.
+
+    Attributes
+    ----------
+    method
+        ``enumeration`` (all charge-balanced compositions of `chemsys`), ``matgan`` (sampled by the
+        network), or ``formulas`` (the given ones).
+    chemsys
+        Elements that may occur, such as ``Li-Mn-S``; needed for the enumeration, a restriction for
+        the others.
+    required
+        Elements that must occur.
+    excluded
+        Elements that must not occur.
+    formulas
+        The formulas of the method ``formulas``.
+    min_elements, max_elements, max_atoms
+        Limits of the reduced formula unit; empty: 2 to 4 elements and 20 atoms for the enumeration,
+        no limit for a network.
+    table, alloys, mixed_valence
+        Rules of the enumeration.
+    n_samples
+        Samples of a network in all batches together; empty for the others: all.
+    batch_size
+        Samples, or compositions that are tried, per batch.
+    checkpoint
+        Trained generator.
+    seed
+        Seed; each batch derives its own.
+    """
+
+    name: str = "generation"
+    stage: ClassVar[Stage] = Stage.GENERATION
+    method: Literal["enumeration", "matgan", "formulas"] = "enumeration"
+    chemsys: Annotated[str | None, Field(pattern=r"^[A-Za-z]+(-[A-Za-z]+)*$")] = None
+    required: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+    formulas: list[str] | None = None
+    min_elements: Annotated[int | None, Field(ge=1, le=8)] = None
+    max_elements: Annotated[int | None, Field(ge=1, le=8)] = None
+    max_atoms: Annotated[int | None, Field(ge=1, le=200)] = None
+    table: str = "icsd24_filtered"
+    alloys: bool = False
+    mixed_valence: bool = True
+    n_samples: Annotated[int | None, Field(ge=1)] = None
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    checkpoint: str = "matgan"
+    seed: Annotated[int | None, Field(ge=0)] = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Leave the checkpoint's name out: its SHA-256 counts, where the method has one."""
+        values = super().parameters()
+        values.pop("checkpoint")
+        return values
+
+    def model(self) -> CheckpointRef | None:
+        """Return the trained generator's checkpoint, if the method has one."""
+        return self._reference(self.checkpoint) if self.method in TRAINED else None
+
+    def generator(self) -> CompositionGenerator:
+        """Make the generator.
+
+        Raises
+        ------
+        InputError
+            If the chemical space is empty or an element is unknown.
+        """
+        return make_generator(
+            self.method,
+            seed=self.seed or 0,
+            batch_size=self.batch_size,
+            n_samples=self.n_samples,
+            formulas=self.formulas,
+            chemsys=self.chemsys.split("-") if self.chemsys else None,
+            required=self.required,
+            excluded=self.excluded,
+            min_elements=self.min_elements,
+            max_elements=self.max_elements,
+            max_atoms=self.max_atoms,
+            table=self.table,
+            alloys=self.alloys,
+            mixed_valence=self.mixed_valence,
+            checkpoint=self.checkpoint,
+        )
+
+    @stage_job
+    def make(self, number: int, campaign_id: str | None = None) -> StageSummary:
+        """Generate batch `number` and keep it in `batches`."""
+        inputs = {"number": number}
+        return self.run(
+            lambda _: self._generate(number), inputs=inputs, n_in=0, campaign_id=campaign_id
+        )
+
+    def _generate(self, number: int) -> TaskOutcome:
+        generator = self.generator()
+        compositions, n_samples = generator.batch(number), generator.n_samples(number)
+        content = content_hash(compositions.numbers, compositions.counts)
+        batch_id = make_id("bat", self.method, content, number)
+        outcome = TaskOutcome(n_out=len(compositions), ids=[batch_id])
+        reason = "not balanced" if self.method == "enumeration" else "duplicate or outside"
+        if n_samples > len(compositions):
+            outcome.reasons[reason] = n_samples - len(compositions)
+        outcome.add(
+            BatchDoc(
+                batch_id=batch_id,
+                method=self.method,
+                number=number,
+                seed=self.seed or 0,
+                model=generator.model,
+                n_samples=n_samples,
+                n=len(compositions),
+                numbers=compositions.numbers,
+                counts=compositions.counts,
+            )
+        )
+        return outcome
+
+
+def read_batch(database: Database, batch_id: str) -> BatchDoc:
+    """Read a batch that another job wrote."""
+    batch = database.get(BatchDoc, batch_id)
+    if batch is None:
+        raise DatabaseError(f"batch {batch_id} is not in the database: run the campaign again")
+    return batch

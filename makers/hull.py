@@ -1,0 +1,111 @@
+"""The seventh stage: duplicates, and the convex hull of a chemical system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.relax import engine_spec
+from screening.progress import report
+from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole
+from stores import Database, open_database
+from stores.queries import subsystems
+
+
+@dataclass
+class HullMaker(StageMaker):
+    """Build the hull of everything in the database with energies of one engine.
+
+    Attributes
+    ----------
+    engine, engine_options
+        Energy engine, the same as of the relaxations.
+    max_above_hull
+        What counts as a discovery: at most this far above the hull (eV/atom).
+    """
+
+    name: str = "hull"
+    stage: ClassVar[Stage] = Stage.HULL
+    engine: str = "chgnet"
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    max_above_hull: Annotated[float, Field(ge=0)] = 0.1
+
+    def source(self) -> str:
+        """Name the energy source."""
+        from screening.engines import engine_id
+
+        return engine_id(engine_spec(self.engine, self.engine_options))
+
+    @stage_job
+    def make(self, chemsys: str, campaign_id: str | None = None) -> StageSummary:
+        """Find duplicates, build the hull, and keep it as a new version in `hulls`."""
+        entries = relaxed_ids(open_database(), chemsys, self.source())
+        return self.run(
+            lambda database: self._build(database, chemsys, entries),
+            inputs={"chemsys": chemsys, "entries": entries},
+            n_in=len(entries),
+            campaign_id=campaign_id,
+        )
+
+    def _build(self, database: Database, chemsys: str, entries: list[str]) -> TaskOutcome:
+        from screening.hull import build_hull
+        from screening.relax import group_duplicates
+
+        documents = database.get_many(StructureDoc, entries, blobs=False)
+        groups = group_duplicates(documents, progress=lambda n, of: report(self.stage, n, of))
+        hull = build_hull(chemsys, groups, self.source())
+        hull.version = 1 + _last_version(database, chemsys, self.source())
+        database.patch(StructureDoc, _duplicates(groups))
+        near = [
+            entry for entry in hull.entries
+            if entry.role == StructureRole.CANDIDATE
+            and entry.energy_above_hull <= self.max_above_hull
+        ]  # fmt: skip
+        n_candidates = sum(entry.role == StructureRole.CANDIDATE for entry in hull.entries)
+        outcome = TaskOutcome(n_out=len(near), unit="structures", ids=[hull.hull_id])
+        reasons = {
+            "duplicate": len(documents) - len(groups),
+            "reference": len(groups) - n_candidates,
+            f"above {self.max_above_hull} eV/atom": n_candidates - len(near),
+        }
+        outcome.reasons = {reason: n for reason, n in reasons.items() if n}
+        outcome.add(hull)
+        return outcome
+
+
+def relaxed_ids(database: Database, chemsys: str, engine: str) -> list[str]:
+    """List the usable relaxed structures of a system and its subsystems, sorted."""
+    query = {
+        "chemsys": {"$in": subsystems(chemsys)},
+        "stage": "relaxed",
+        "relaxation.engine": engine,
+        "state": "ok",
+    }
+    return sorted(
+        row["structure_id"] for row in database.rows("structures", query, ["structure_id"])
+    )
+
+
+def _last_version(database: Database, chemsys: str, engine: str) -> int:
+    query = {"chemsys": chemsys, "energy_source": engine}
+    rows = database.rows("hulls", query, ["version"], sort={"version": -1}, limit=1)
+    return next((row["version"] for row in rows), 0)
+
+
+def _duplicates(groups: list[list[StructureDoc]]) -> dict[str, dict[str, Any]]:
+    """Say of each structure which one it is a duplicate of; the first of a group is its best."""
+    return {
+        document.structure_id: {
+            "duplicate_of": None if document is group[0] else group[0].structure_id
+        }
+        for group in groups
+        for document in group
+    }
+
+
+def hull_of(database: Database, hull_id: str) -> HullDoc | None:
+    """Read a hull."""
+    return database.get(HullDoc, hull_id)

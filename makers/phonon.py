@@ -1,0 +1,121 @@
+"""The eighth stage: dynamic stability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+from pymatgen.core import Structure
+
+from db_config import get_settings
+from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.relax import engine_spec
+from screening.errors import DatabaseError
+from screening.schemas import PhononVerdict, Stage, StructureDoc
+from stores import Database
+
+
+@dataclass
+class PhononMaker(StageMaker):
+    """Compute phonons by finite displacements.
+
+    Attributes
+    ----------
+    engine, engine_options
+        Energy engine of the forces.
+    min_length
+        Shortest vector of the supercell (Angstrom).
+    max_atoms
+        Most atoms in the supercell.
+    displacement
+        Finite displacement (Angstrom).
+    fmax, max_stress
+        The crystal is relaxed further to this force (eV/Angstrom) and stress (GPa) first, with its
+        symmetry kept.
+    tolerance, marginal_tolerance
+        Imaginary frequencies up to these are noise, or marginal (THz).
+    top
+        How many crystals of a campaign get phonons, the lowest above the hull first.
+    max_above_hull
+        Only crystals at most this far above the hull (eV/atom).
+    """
+
+    name: str = "phonon"
+    stage: ClassVar[Stage] = Stage.PHONON
+    engine: str = "chgnet"
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    min_length: Annotated[float, Field(gt=0)] = 10.0
+    max_atoms: Annotated[int, Field(ge=1)] = 400
+    displacement: Annotated[float, Field(gt=0)] = 0.03
+    fmax: Annotated[float, Field(gt=0)] = 0.003
+    max_stress: Annotated[float, Field(gt=0)] = 0.02
+    tolerance: Annotated[float, Field(ge=0)] = 0.1
+    marginal_tolerance: Annotated[float, Field(ge=0)] = 0.5
+    top: Annotated[int, Field(ge=0)] = 5
+    max_above_hull: Annotated[float, Field(ge=0)] = 0.05
+
+    def parameters(self) -> dict[str, Any]:
+        """Leave out what only chooses the crystals."""
+        values = super().parameters()
+        return {name: values[name] for name in values if name not in {"top", "max_above_hull"}}
+
+    def source(self) -> str:
+        """Name the energy source."""
+        from screening.engines import engine_id
+
+        return engine_id(engine_spec(self.engine, self.engine_options))
+
+    @stage_job
+    def make(self, structure_id: str, campaign_id: str | None = None) -> StageSummary:
+        """Compute the phonons of one relaxed structure; they are kept in `phonons`."""
+        return self.run(
+            lambda database: self._compute(database, structure_id),
+            inputs={"structure_id": structure_id},
+            n_in=1,
+            campaign_id=campaign_id,
+        )
+
+    def _compute(self, database: Database, structure_id: str) -> TaskOutcome:
+        from screening.phonon import PhononOptions, phonons
+
+        document = database.get(StructureDoc, structure_id)
+        if document is None:
+            raise DatabaseError(f"structure {structure_id} is missing: run the campaign again")
+        result = phonons(
+            self._relaxed(document.to_structure()),
+            PhononOptions(
+                min_length=self.min_length,
+                max_atoms=self.max_atoms,
+                displacement=self.displacement,
+                tolerance=self.tolerance,
+                marginal_tolerance=self.marginal_tolerance,
+            ),
+            engine=engine_spec(self.engine, self.engine_options),
+            device=get_settings().device,
+            structure_id=structure_id,
+        )
+        stable = result.verdict == PhononVerdict.STABLE
+        outcome = TaskOutcome(
+            unit="structures",
+            n_out=int(stable),
+            n_failed=int(result.verdict == PhononVerdict.NOT_CONVERGED),
+            ids=[structure_id],
+            reasons={} if stable else {result.verdict.value: 1},
+        )
+        outcome.add(result, [structure_id])
+        return outcome
+
+    def _relaxed(self, structure: Structure) -> Structure:
+        """Bring a relaxed crystal closer to its minimum: forces left over look like soft modes."""
+        from screening.relax import RelaxOptions, relax_structures
+
+        options = RelaxOptions(
+            fmax=self.fmax, max_stress=self.max_stress, fix_symmetry=True, keep_trajectory=False
+        )
+        engine = engine_spec(self.engine, self.engine_options)
+        (result,) = relax_structures(
+            [structure], options, engine=engine, device=get_settings().device
+        )
+        usable = result.relaxation.state.usable and result.structure is not None
+        return result.structure if usable else structure

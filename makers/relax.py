@@ -1,0 +1,149 @@
+"""The sixth stage: relaxation of many structures with a machine-learned potential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from db_config import get_settings
+from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from screening.progress import report
+from screening.schemas import (
+    RelaxationDoc,
+    SpaceGroupDoc,
+    Stage,
+    State,
+    StructureDoc,
+    StructureRole,
+    StructureStage,
+)
+from stores import Database
+
+
+@dataclass
+class RelaxMaker(StageMaker):
+    """Relax cell and positions.
+
+    Attributes
+    ----------
+    engine
+        Energy engine: ``chgnet``, or any ASE calculator (``module:callable``).
+    engine_options
+        Keyword arguments of the calculator.
+    fmax, max_stress
+        Converged below this force (eV/Angstrom) and stress (GPa).
+    max_steps
+        Most evaluations of one structure.
+    pressure
+        Target pressure (GPa).
+    fix_symmetry
+        Keep the space group.
+    batch_size
+        Structures that are relaxed together.
+    symprec
+        Tolerance of the space group that is written on the result (Angstrom).
+    structures_per_task
+        Structures in one job.
+    """
+
+    name: str = "relax"
+    stage: ClassVar[Stage] = Stage.RELAX
+    engine: str = "chgnet"
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    fmax: Annotated[float, Field(gt=0)] = 0.05
+    max_stress: Annotated[float, Field(gt=0)] = 0.1
+    max_steps: Annotated[int, Field(ge=1)] = 300
+    pressure: float = 0.0
+    fix_symmetry: bool = True
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    symprec: Annotated[float, Field(gt=0)] = 0.01
+    structures_per_task: Annotated[int, Field(ge=1)] = 64
+
+    def source(self) -> str:
+        """Name the energy source."""
+        from screening.engines import engine_id
+
+        return engine_id(engine_spec(self.engine, self.engine_options))
+
+    @stage_job
+    def make(
+        self, structure_ids: list[str], campaign_id: str | None = None, *, counted: bool = True
+    ) -> StageSummary:
+        """Relax some structures; each result is a new document in `structures`."""
+        return self.run(
+            lambda database: self._relax(database, structure_ids, counted=counted),
+            inputs={"structure_ids": structure_ids},
+            n_in=len(structure_ids),
+            campaign_id=campaign_id,
+        )
+
+    def _relax(self, database: Database, structure_ids: list[str], *, counted: bool) -> TaskOutcome:
+        from screening.relax import RelaxOptions, relax_structures
+
+        settings = get_settings()
+        documents = database.get_many(StructureDoc, structure_ids)
+        total = len(documents)
+        done = 0
+
+        def on_done(*_: Any) -> None:
+            nonlocal done
+            done += 1
+            report(self.stage, done, total)
+
+        results = relax_structures(
+            [document.to_structure() for document in documents],
+            RelaxOptions(
+                fmax=self.fmax,
+                max_stress=self.max_stress,
+                max_steps=self.max_steps,
+                pressure=self.pressure,
+                fix_symmetry=self.fix_symmetry,
+                symprec=self.symprec,
+                batch_size=self.batch_size,
+            ),
+            engine=engine_spec(self.engine, self.engine_options),
+            device=settings.device,
+            processes=settings.n_processes,
+            on_done=on_done,
+        )
+        outcome = TaskOutcome(unit="structures", counted=counted)
+        for document, result in zip(documents, results, strict=True):
+            relaxed = _relaxed(document, result.structure, result.relaxation, self.symprec)
+            outcome.add(relaxed, [document.structure_id])
+            outcome.ids.append(relaxed.structure_id)
+            state = result.relaxation.state
+            if state.usable:
+                outcome.n_out += 1
+            else:
+                outcome.n_failed += 1
+                outcome.count(state.value)
+        return outcome
+
+
+def engine_spec(engine: str, options: dict[str, Any]) -> str | dict[str, Any]:
+    """Name an engine together with the keyword arguments of its calculator."""
+    if not options:
+        return engine
+    module, _, function = engine.partition(":")
+    return {"@module": module, "@callable": function, "kwargs": options}
+
+
+def _relaxed(
+    parent: StructureDoc, structure: Any, relaxation: RelaxationDoc, symprec: float
+) -> StructureDoc:
+    """Describe a relaxed structure; a failed one keeps the structure it came from."""
+    usable = relaxation.state.usable and structure is not None
+    shape = structure if usable else parent.to_structure()
+    return StructureDoc.from_structure(
+        shape,
+        stage=StructureStage.RELAXED,
+        parent_id=parent.structure_id,
+        role=StructureRole(parent.role),
+        symmetry=SpaceGroupDoc.from_structure(shape, symprec) if usable else None,
+        origins=parent.origins,
+        relaxation=relaxation,
+        state=State.OK if usable else State.FAILED,
+        reason=relaxation.reason,
+    )

@@ -1,0 +1,100 @@
+"""The fifth stage: structures from several independent methods, in one pool per composition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.symmetry import candidate_formulas
+from screening.composition import n_atoms
+from screening.identity import derive_seed
+from screening.progress import report
+from screening.schemas import Stage, SymmetryDoc
+from stores import Database
+
+
+def _default_methods() -> dict[str, int]:
+    return {"prototypes": 8, "random": 4}
+
+
+@dataclass
+class StructureMaker(StageMaker):
+    """Generate structures of candidates.
+
+    Attributes
+    ----------
+    methods
+        Generators and how many structures each may propose per composition.
+    checkpoint
+        Prototype bank.
+    max_atoms
+        Most atoms per cell.
+    top
+        Structures per composition that are kept after the methods' ranks are fused.
+    compositions_per_task
+        Compositions in one job.
+    seed
+        Seed; each composition derives its own.
+    """
+
+    name: str = "structure"
+    stage: ClassVar[Stage] = Stage.STRUCTURE
+    methods: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = field(
+        default_factory=_default_methods
+    )
+    checkpoint: str = "prototypes"
+    max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
+    top: Annotated[int, Field(ge=1)] = 10
+    compositions_per_task: Annotated[int, Field(ge=1)] = 8
+    seed: Annotated[int | None, Field(ge=0)] = None
+
+    @stage_job
+    def make(
+        self, candidate_ids: list[str], symmetries: StageSummary, campaign_id: str | None = None
+    ) -> StageSummary:
+        """Generate the pools of some candidates; the structures are kept in `structures`."""
+        formulas = candidate_formulas(candidate_ids)
+        return self.run(
+            lambda database: self._generate(database, candidate_ids, formulas, symmetries.ids),
+            inputs={"formulas": formulas, "symmetry_model": symmetries.data.get("model")},
+            n_in=len(candidate_ids),
+            campaign_id=campaign_id,
+        )
+
+    def _generate(
+        self,
+        database: Database,
+        candidate_ids: list[str],
+        formulas: list[str],
+        symmetry_ids: list[str],
+    ) -> TaskOutcome:
+        from screening.structure import Target, build_pool
+
+        query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
+        guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
+        outcome = TaskOutcome(unit="compositions")
+        for done, (name, formula) in enumerate(zip(candidate_ids, formulas, strict=True), start=1):
+            report(self.stage, done, len(formulas), formula)
+            if n_atoms(formula) > self.max_atoms:
+                outcome.count("formula has too many atoms")
+                continue
+            guess = guesses.get(formula)
+            target = Target(
+                formula=formula,
+                max_atoms=self.max_atoms,
+                symmetry=guess,
+                volume_per_atom=guess.volume_per_atom if guess else None,
+            )
+            pool = build_pool(target, self.methods, seed=derive_seed(self.seed or 0, formula))[
+                : self.top
+            ]
+            outcome.n_out += bool(pool)
+            if not pool:
+                outcome.count("no structure")
+            for document in pool:
+                outcome.add(document, [name])
+                outcome.ids.append(document.structure_id)
+        return outcome
