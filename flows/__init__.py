@@ -1,0 +1,1 @@
+"""Flows: the campaign, one composition's prediction, and how they are launched."""

@@ -1,0 +1,88 @@
+"""The campaign file: YAML with the fields of the Makers, checked before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from flows.campaign import CampaignMaker
+from makers.validation import build_maker
+from screening.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLE = """\
+# A campaign. Every section and name may be left out; `screening init --full` shows all of them.
+name: li-mn-s
+seed: 42
+
+generation:
+  method: enumeration      # enumeration, matgan, formulas
+  chemsys: Li-Mn-S
+  max_atoms: 10            # per formula unit
+
+candidates:
+  top: 30                  # compositions that get structures
+
+structure:
+  methods:                 # structures each method may propose per composition
+    prototypes: 6
+    random: 3
+
+relax:
+  engine: chgnet           # or any ASE calculator: module:callable
+
+hull:
+  max_above_hull: 0.1      # eV/atom: what counts as a discovery
+
+phonon:
+  top: 6
+  max_above_hull: 0.05     # eV/atom
+"""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is not a mapping; the message names line and column.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no such file: {path}; `screening init` writes an example") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict) or not content:
+        raise ConfigError(f"{path} holds no campaign; `screening init` writes an example")
+    return content
+
+
+def load_campaign(path: Path) -> CampaignMaker:
+    """Read and check a campaign file.
+
+    Raises
+    ------
+    ConfigError
+        If the file, a name or a value is wrong.
+    """
+    content = read_yaml(path)
+    try:
+        return build_maker(CampaignMaker, content)
+    except (ConfigError, InputError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def dump_campaign(campaign: CampaignMaker) -> str:
+    """Write a campaign with all its values as YAML."""
+    return yaml.safe_dump(campaign.config(), sort_keys=False)

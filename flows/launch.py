@@ -1,0 +1,97 @@
+"""Launching campaigns: in this process, or as FireWorks workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from screening.errors import CampaignError, ScreeningError
+from screening.schemas import CampaignDoc, CampaignState, utc_now
+from stores import Database, open_database
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from flows.campaign import CampaignMaker
+
+
+def register(database: Database, campaign: CampaignMaker, launcher: str) -> CampaignDoc:
+    """Write, or find, the document of a campaign and mark it as running."""
+    document = database.get(CampaignDoc, campaign.campaign_id)
+    state = CampaignState.RUNNING if launcher == "local" else CampaignState.SUBMITTED
+    if document is None:
+        document = CampaignDoc(
+            campaign_id=campaign.campaign_id,
+            name=campaign.name,
+            seed=campaign.seed,
+            config=campaign.config(),
+            state=state,
+            launcher=launcher,
+        )
+    document.state, document.launcher, document.error = state, launcher, None
+    document.updated = utc_now()
+    database.upsert([document])
+    return document
+
+
+def run_campaign(campaign: CampaignMaker) -> CampaignDoc:
+    """Run a campaign in this process; what is finished already is not done again.
+
+    Raises
+    ------
+    ScreeningError
+        If something other than an item failed; what is finished is kept.
+    """
+    campaign.check()
+    database = open_database()
+    flow = campaign.make()
+    document = register(database, campaign, "local")
+    try:
+        run_flow(flow, database)
+    except BaseException as error:
+        _mark_failed(database, document.campaign_id, error)
+        raise
+    found = database.get(CampaignDoc, document.campaign_id)
+    if found is None or found.state != CampaignState.FINISHED:
+        raise CampaignError(f"campaign {campaign.name!r} did not finish: `screening resume`")
+    return found
+
+
+def run_flow(flow: Flow, database: Database) -> None:
+    """Run a flow in this process and stop at the first exception.
+
+    Items that fail are data, so an exception is a fault of the caller or the machine: the jobs that
+    follow would meet it too.
+    """
+    from jobflow import run_locally
+
+    with database.guard():
+        run_locally(flow, log=False, store=database.job_store(), raise_immediately=True)
+
+
+def _mark_failed(database: Database, campaign_id: str, error: BaseException) -> None:
+    text = str(error) if isinstance(error, ScreeningError) else type(error).__name__
+    changes = {"state": CampaignState.FAILED.value, "error": text, "updated": utc_now()}
+    try:
+        database.patch(CampaignDoc, {campaign_id: changes})
+    except ScreeningError:
+        return  # the database itself is gone; the first error is the one to show
+
+
+def submit_campaign(campaign: CampaignMaker) -> tuple[CampaignDoc, list[int]]:
+    """Add a campaign to the LaunchPad as a FireWorks workflow.
+
+    Returns
+    -------
+    The campaign, and the identifiers of its first fireworks.
+    """
+    from jobflow.managers.fireworks import flow_to_workflow
+
+    from flows.launchpad import open_launchpad
+
+    campaign.check()
+    database = open_database(keep=True)
+    workflow = flow_to_workflow(campaign.make(), metadata={"campaign_id": campaign.campaign_id})
+    document = register(database, campaign, "fireworks")
+    with database.guard():
+        identifiers = open_launchpad(database).add_wf(workflow)
+    return document, sorted(identifiers.values())

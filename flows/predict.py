@@ -1,0 +1,137 @@
+"""One composition to ranked crystals, without a campaign file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from flows.campaign import CampaignMaker
+from flows.launch import run_campaign
+from makers.candidates import CandidatesMaker
+from makers.generation import GenerationMaker
+from makers.structure import StructureMaker
+from makers.validity import ValidityMaker
+from screening.composition import n_atoms, parse_formula, pretty_formula
+from screening.errors import InputError
+from screening.schemas import StructureDoc, StructureRole
+
+if TYPE_CHECKING:
+    from stores import Database
+
+
+def prediction_campaign(
+    formula: str,
+    *,
+    methods: dict[str, int] | None = None,
+    top: int = 20,
+    until: Literal["structure", "relax", "hull", "phonon"] = "hull",
+    seed: int = 0,
+    max_atoms: int = 20,
+) -> CampaignMaker:
+    """Describe the campaign of one composition; its verdicts are written down, not enforced.
+
+    Parameters
+    ----------
+    formula
+        The composition, as it is or as a multiple.
+    methods
+        Structure generators and how many structures each proposes; the defaults if left out.
+    top
+        Structures that are kept.
+    until
+        Last stage.
+    seed
+        Seed.
+    max_atoms
+        Most atoms in a cell.
+
+    Raises
+    ------
+    InputError
+        If the formula is wrong or too large.
+    """
+    parse_formula(formula)
+    reduced = pretty_formula(formula)
+    if n_atoms(reduced) > max_atoms:
+        raise InputError(
+            f"{formula!r} has {n_atoms(reduced)} atoms per formula unit: structures of up to "
+            f"{max_atoms} atoms are predicted (--max-atoms)"
+        )
+    structure = StructureMaker(top=top, max_atoms=max_atoms)
+    if methods is not None:
+        structure.methods = methods
+    return CampaignMaker(
+        name=f"predict-{reduced}",
+        seed=seed,
+        until=until,
+        generation=GenerationMaker(
+            method="formulas",
+            formulas=[reduced],
+            min_elements=1,
+            max_elements=8,
+            max_atoms=max(max_atoms, n_atoms(reduced)),
+        ),
+        validity=ValidityMaker(enforce=False),
+        candidates=CandidatesMaker(top=1, rank_by="formation_energy"),
+        structure=structure,
+    )
+
+
+def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]:
+    """Run the campaign of one composition and list its crystals, the best first.
+
+    Returns
+    -------
+    Rows with structure_id, space group, energies (eV/atom), the methods that found it and their
+    ranks; relaxed ones by energy, without duplicates; otherwise the pool in its order.
+    """
+    run_campaign(campaign)
+    formula = (campaign.generation.formulas or [""])[0]
+    relaxed = campaign.until != "structure"
+    query: dict[str, Any] = {"formula": formula, "role": StructureRole.CANDIDATE.value}
+    if relaxed:
+        query |= {"stage": "relaxed", "relaxation.engine": campaign.relax.source(), "state": "ok"}
+    else:
+        query |= {"stage": "generated"}
+    documents = list(database.find(StructureDoc, query, blobs=False))
+    if not relaxed:
+        return [_row(doc) for doc in documents]
+    from screening.relax import group_duplicates
+
+    groups = group_duplicates(documents)
+    above = _above_hull(database, formula)
+    rows = [_row(group[0], members=group) for group in groups]
+    for row in rows:
+        row["energy_above_hull"] = above.get(row["structure_id"])
+    return sorted(rows, key=lambda row: row["energy_per_atom"])[: campaign.structure.top]
+
+
+def _above_hull(database: Database, formula: str) -> dict[str, float]:
+    """Distances to the latest hull, by structure."""
+    rows = database.rows(
+        "materials",
+        {"formula_pretty": formula},
+        ["structure_id", "found_as", "energy_above_hull"],
+    )
+    return {
+        name: row["energy_above_hull"]
+        for row in rows
+        for name in (row["structure_id"], *row["found_as"])
+    }
+
+
+def _row(document: StructureDoc, members: list[StructureDoc] | None = None) -> dict[str, Any]:
+    origins = [origin for member in members or [document] for origin in member.origins]
+    best: dict[str, int] = {}
+    for origin in origins:
+        best[origin.method] = min(origin.rank, best.get(origin.method, origin.rank))
+    symmetry, relaxation = document.symmetry, document.relaxation
+    return {
+        "structure_id": document.structure_id,
+        "formula": document.formula,
+        "space_group": f"{symmetry.symbol} ({symmetry.number})" if symmetry else None,
+        "nsites": document.nsites,
+        "volume_per_atom": document.volume_per_atom,
+        "energy_per_atom": relaxation.energy_per_atom if relaxation else None,
+        "state": relaxation.state.value if relaxation else "generated",
+        "found_by": ", ".join(f"{method} #{rank}" for method, rank in sorted(best.items())),
+    }

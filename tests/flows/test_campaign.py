@@ -1,0 +1,260 @@
+"""Whole campaigns: real stages and checkpoints, a real MongoDB, the EMT potential."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jobflow import Flow
+
+from benchmarks.resume import kill_and_compare
+from db_config.files import environment
+from flows.campaign import CampaignMaker
+from flows.launch import run_campaign, submit_campaign
+from flows.steps import chunks, largest_systems
+from makers.candidates import CandidatesMaker
+from makers.generation import GenerationMaker
+from makers.relax import RelaxMaker
+from screening.errors import ConfigError, InputError
+from screening.schemas import (
+    BatchDoc,
+    CampaignDoc,
+    CampaignState,
+    CandidateDoc,
+    HullDoc,
+    MaterialDoc,
+    PhononDoc,
+    StructureDoc,
+    TaskRecord,
+)
+from stores import close_database, open_database
+from stores.lineage import lineage
+from stores.queries import campaign_funnel
+
+
+@pytest.fixture(scope="module")
+def finished(server_dir):
+    """One finished campaign that the tests of this module look at."""
+    import yaml
+
+    from benchmarks.resume import CAMPAIGN
+    from db_config import reset_settings
+    from makers.validation import build_maker
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCREENING_DATA_DIR", str(server_dir))
+        patch.setenv("SCREENING_DATABASE", f"test-finished-{os.getpid()}")
+        patch.setenv("SCREENING_PROCESSES", "1")
+        reset_settings()
+        close_database()
+        document = run_campaign(build_maker(CampaignMaker, yaml.safe_load(CAMPAIGN)))
+        database = open_database()
+        yield database, document
+        database._client.drop_database(database.settings.database)
+        close_database()
+    reset_settings()
+
+
+def test_every_stage_leaves_its_documents(finished):
+    database, campaign = finished
+    assert campaign.state == CampaignState.FINISHED
+    assert list(campaign.funnel) == [
+        "generation", "validity", "energy", "symmetry", "structure", "relax", "hull", "phonon",
+    ]  # fmt: skip
+    assert campaign.funnel["energy"].n_in == 7
+    assert campaign.funnel["energy"].n_out == 6
+    (batch,) = database.find(BatchDoc)
+    assert batch.numbers.shape[0] == batch.n == 7
+    candidates = list(database.find(CandidateDoc, sort={"rank": 1}))
+    assert [candidate.rank for candidate in candidates] == [1, 2, 3, 4, 5, 6]
+    scores = [candidate.score for candidate in candidates]
+    assert scores == sorted(scores)
+    assert all(candidate.energy.model.sha256 for candidate in candidates)
+    assert len(list(database.find(PhononDoc))) == 2
+    assert {hull.energy_source[:3] for hull in database.find(HullDoc)} == {"emt"}
+
+
+def test_materials_are_near_the_hull_and_complete(finished):
+    database, campaign = finished
+    materials = list(database.find(MaterialDoc))
+    assert len({material.formula_pretty for material in materials}) >= 3
+    for material in materials:
+        assert material.energy_above_hull <= 0.3
+        assert material.is_stable == (material.energy_above_hull < 1e-6)
+        assert material.campaign_ids == [campaign.campaign_id]
+        assert material.origins
+        structure = database.get(StructureDoc, material.structure_id)
+        assert structure.to_structure().composition.reduced_formula == material.formula_pretty
+        assert structure.duplicate_of is None
+    assert sum(material.dynamic_stability is not None for material in materials) == 2
+
+
+def test_lineage_goes_back_to_the_sample(finished):
+    database, _ = finished
+    for material in database.find(MaterialDoc):
+        node = lineage(database, material.material_id)
+        kinds = []
+        while node.parents:
+            kinds.append(node.kind)
+            node = node.parents[-1]
+        assert kinds == ["material", "structure", "structure", "candidate"]
+        assert node.kind == "sample"
+        batch = database.get(BatchDoc, node.identifier)
+        row = batch.numbers[node.facts["sample"]]
+        assert len(set(row) - {0}) == material.nelements
+
+
+def test_every_document_has_provenance(finished):
+    database, _ = finished
+    keys = {task.task_key for task in database.find(TaskRecord)}
+    for name in ("batches", "verdicts", "energies", "candidates", "structures", "hulls", "phonons"):
+        for row in database.rows(name, {}, ["provenance"]):
+            assert row["provenance"]["task_key"] in keys, name
+            assert row["provenance"]["ended"], name
+
+
+def test_the_same_campaign_again_does_nothing(finished, read_materials, campaign, monkeypatch):
+    database, document = finished
+    monkeypatch.setenv("SCREENING_DATA_DIR", str(database.settings.data_dir))
+    monkeypatch.setenv("SCREENING_DATABASE", database.settings.database)
+    before, tasks = read_materials(database), list(database.find(TaskRecord))
+    monkeypatch.setattr(RelaxMaker, "_relax", lambda *_, **__: pytest.fail("done again"))
+    again = run_campaign(campaign)
+    assert again.campaign_id == document.campaign_id
+    assert read_materials(database) == before
+    assert list(database.find(TaskRecord)) == tasks
+
+
+def test_another_campaign_shares_what_is_finished(finished, campaign, monkeypatch):
+    database, document = finished
+    monkeypatch.setenv("SCREENING_DATA_DIR", str(database.settings.data_dir))
+    monkeypatch.setenv("SCREENING_DATABASE", database.settings.database)
+    campaign.hull.max_above_hull = 0.05
+    campaign.phonon.top = 1
+    other = run_campaign(campaign)
+    assert other.campaign_id != document.campaign_id
+    for task in database.find(TaskRecord, {"stage": {"$in": ["structure", "relax", "phonon"]}}):
+        assert len(task.attempts) == 1
+        assert other.campaign_id in task.campaign_ids or task.stage == "phonon"
+
+
+def test_fireworks_gives_the_same_materials(
+    finished, campaign, database, mongo, read_materials, tmp_path
+):
+    document, identifiers = submit_campaign(campaign)
+    assert document.state == CampaignState.SUBMITTED
+    assert len(identifiers) == 5
+    done = subprocess.run(
+        [Path(sys.executable).parent / "rlaunch", "-s", "rapidfire"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            **environment(mongo),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "SCREENING_PROCESSES": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    found = database.get(CampaignDoc, document.campaign_id)
+    assert found.state == CampaignState.FINISHED, done.stdout[-3000:]
+    assert read_materials(database) == read_materials(finished[0])
+    funnel = campaign_funnel(database, document.campaign_id)
+    assert funnel == campaign_funnel(finished[0], document.campaign_id)
+    records = list(database.find(TaskRecord))
+    assert all(record.provenance.fw_id for record in records)
+    for secret in database._uri.split("@")[0].split(":")[-1:]:
+        spec = str(list(database._client[f"{mongo.database}_fireworks"]["fireworks"].find()))
+        assert secret not in spec
+    database._client.drop_database(f"{mongo.database}_fireworks")
+
+
+def test_kills_lose_nothing_and_double_nothing(tmp_path):
+    result = kill_and_compare(tmp_path, kills=3, seed=1)
+    assert result.kills >= 2
+    assert result.equal
+    assert result.resumed == result.undisturbed > 0
+    assert result.doubled == 0
+
+
+def test_a_fault_stops_the_campaign_and_resume_goes_on(campaign, database, monkeypatch):
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("makers.hull.HullMaker._build", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            run_campaign(campaign)
+    stopped = database.get(CampaignDoc, campaign.campaign_id)
+    assert stopped.state == CampaignState.FAILED
+    relaxed = database.raw("structures").count_documents({"stage": "relaxed"})
+    assert relaxed > 0
+    finished = run_campaign(campaign)
+    assert finished.state == CampaignState.FINISHED
+    assert finished.error is None
+    assert database.raw("structures").count_documents({"stage": "relaxed"}) == relaxed
+
+
+def test_bad_structures_never_stop_a_batch(campaign, database, monkeypatch):
+    campaign.relax.max_steps = 2  # nothing converges, some explode
+    campaign.until = "relax"
+    document = run_campaign(campaign)
+    states = database.raw("structures").distinct("relaxation.state")
+    assert "not_converged" in states
+    assert document.funnel["relax"].n_in == document.funnel["relax"].n_out + (
+        document.funnel["relax"].n_failed
+    )
+
+
+@pytest.mark.parametrize("until", ["structure", "relax", "hull"])
+def test_a_campaign_may_end_early(campaign, database, until):
+    campaign.until = until
+    campaign.candidates.top = 1
+    document = run_campaign(campaign)
+    assert list(document.funnel)[-1] == until
+
+
+def test_no_survivor_is_a_clear_error(database):
+    campaign = CampaignMaker(
+        generation=GenerationMaker(method="formulas", formulas=["NaCl7", "Na9Cl"]),
+        candidates=CandidatesMaker(rank_by="formation_energy"),
+    )
+    with pytest.raises(InputError, match="no composition survived"):
+        run_campaign(campaign)
+
+
+def test_the_flow_has_one_chain_per_batch():
+    campaign = CampaignMaker(
+        generation=GenerationMaker(chemsys="Li-Mn-S", max_atoms=8, batch_size=40)
+    )
+    flow = campaign.make()
+    assert isinstance(flow, Flow)
+    n_batches = campaign.generation.generator().n_batches()
+    assert n_batches > 1
+    assert len(flow.jobs) == 3 * n_batches + 2
+
+
+def test_identity_of_a_campaign(campaign):
+    again = CampaignMaker.from_dict(campaign.as_dict())
+    assert again.campaign_id == campaign.campaign_id
+    again.relax.fmax = 0.01
+    assert again.campaign_id != campaign.campaign_id
+
+
+def test_engines_must_agree(campaign):
+    campaign.hull.engine = "lj"
+    with pytest.raises(ConfigError, match="one engine"):
+        campaign.check()
+
+
+def test_largest_systems():
+    systems = ["Li-S", "Li-Mn-S", "Mn-S", "Na-S", "S"]
+    assert largest_systems(systems) == ["Li-Mn-S", "Na-S"]
+
+
+def test_chunks():
+    assert chunks([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
+    assert chunks([], 2) == []
