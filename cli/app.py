@@ -1,0 +1,113 @@
+"""The command `screening`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+
+from cli import campaign, config, data, database, predict, references, report, train
+from screening.errors import ScreeningError
+
+app = typer.Typer(
+    name="screening",
+    help="Discover crystals: compositions, structures, relaxation, hulls, phonons, DFT; "
+    "every intermediate in MongoDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for module in (campaign, predict, data, report, references, train):
+    module.register(app)
+app.add_typer(database.app, name="db")
+app.add_typer(config.app, name="config")
+
+_debug = {"on": False}
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from screening import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=lambda value: _version(wanted=value), is_eager=True),
+    ] = False,
+) -> None:
+    """Set what holds for all commands."""
+    del version
+    _debug["on"] = debug
+    from cli.logs import set_up_logs
+
+    set_up_logs(debug=debug)
+
+
+def _terminated(number: int, _frame: Any) -> None:
+    """Leave through the exit handlers, so that locks and the embedded server are given back."""
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    """Run a command; errors are one line and a non-zero exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(standalone_mode=False)
+    except typer.Abort:
+        code = 1
+    except typer.Exit as error:
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = _complain("interrupted; what is finished is kept: `screening resume` goes on", 130)
+    except ScreeningError as error:
+        code = _complain(str(error), error.exit_code)
+    except OSError as error:
+        code = _complain(_os_error(error), 1)
+    except Exception as error:  # noqa: BLE001 - the last resort of a command line
+        code = _unexpected(error)
+    else:
+        code = 0
+    sys.exit(code)
+
+
+def _complain(message: str, code: int) -> int:
+    from cli.formatting import errors
+
+    if _debug["on"]:
+        traceback.print_exc()
+    errors.print(f"[bold red]error:[/] {_escape(message)}", highlight=False, soft_wrap=True)
+    return code
+
+
+def _unexpected(error: Exception) -> int:
+    show = getattr(error, "format_message", None)  # click's usage errors
+    if show is not None:
+        return _complain(show(), getattr(error, "exit_code", 2))
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return _complain(
+        f"{text} (this is a fault of the program: `screening --debug` shows where)", 70
+    )
+
+
+def _os_error(error: OSError) -> str:
+    import errno
+
+    if error.errno == errno.ENOSPC:
+        return "the disk is full: free some space, then `screening resume`"
+    return f"{error.strerror or error}: {error.filename or ''}".strip(": ")
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

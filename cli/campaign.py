@@ -1,0 +1,145 @@
+"""`screening init`, `run`, `resume`, `status`: campaigns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.types import CampaignName, CsvFlag, JsonFlag, Quiet
+
+Launcher = Annotated[str, typer.Option("--launcher", help="local or fireworks.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (init, run, resume, status):
+        app.command()(command)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path(),
+    full: Annotated[bool, typer.Option("--full", help="Write every section and value.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+) -> None:
+    """Write an example campaign.yaml to start from."""
+    from cli.formatting import console
+    from flows.config import EXAMPLE
+    from screening.errors import InputError
+
+    path = folder / "campaign.yaml"
+    if path.exists() and not force:
+        raise InputError(f"{path} exists: use --force to replace it")
+    text = EXAMPLE
+    if full:
+        import yaml
+
+        from flows.campaign import CampaignMaker
+        from flows.config import dump_campaign
+        from makers.validation import build_maker
+
+        text = dump_campaign(build_maker(CampaignMaker, yaml.safe_load(EXAMPLE)))
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    console.print(f"wrote {path}; next: [bold]screening run {path}[/]", highlight=False)
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="Campaign file (YAML).")],
+    launcher: Launcher = "local",
+    check: Annotated[bool, typer.Option("--check", help="Only check the file.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a campaign; what is finished already is not done again."""
+    from flows.config import load_campaign
+
+    campaign = load_campaign(file)
+    campaign.check()
+    if check:
+        from cli.formatting import console
+
+        batches = campaign.generation.generator().n_batches()
+        console.print(f"{file} is a valid campaign: {batches} batches of compositions")
+        return
+    _launch(campaign, launcher, quiet=quiet)
+
+
+def resume(
+    campaign: CampaignName = None,
+    launcher: Launcher = "local",
+    quiet: Quiet = False,
+) -> None:
+    """Go on with a campaign that was interrupted."""
+    from flows.campaign import CampaignMaker
+    from makers.validation import build_maker
+    from stores import open_database
+    from stores.queries import find_campaign
+
+    document = find_campaign(open_database(), campaign)
+    _launch(build_maker(CampaignMaker, document.config), launcher, quiet=quiet)
+
+
+def _launch(campaign: object, launcher: str, *, quiet: bool) -> None:
+    from flows.campaign import CampaignMaker
+    from screening.errors import InputError
+
+    assert isinstance(campaign, CampaignMaker)
+    if launcher == "local":
+        _run_here(campaign, quiet=quiet)
+    elif launcher == "fireworks":
+        _submit(campaign)
+    else:
+        raise InputError(f"{launcher=} must be local or fireworks")
+
+
+def _run_here(campaign: object, *, quiet: bool) -> None:
+    from cli.formatting import console
+    from cli.progress import stage_bars
+    from cli.summary import print_campaign
+    from flows.campaign import CampaignMaker
+    from flows.launch import run_campaign
+    from stores import open_database
+
+    assert isinstance(campaign, CampaignMaker)
+    with stage_bars(quiet=quiet):
+        document = run_campaign(campaign)
+    print_campaign(open_database(), document)
+    console.print(
+        f"\nnext: [bold]screening report {campaign.name}[/] (HTML, CIF files), "
+        f"[bold]screening show ID[/], [bold]screening lineage ID[/], "
+        "[bold]screening query 'energy_above_hull<0.05'[/]",
+        highlight=False,
+    )
+
+
+def _submit(campaign: object) -> None:
+    from cli.formatting import console
+    from flows.campaign import CampaignMaker
+    from flows.launch import submit_campaign
+
+    assert isinstance(campaign, CampaignMaker)
+    document, fireworks = submit_campaign(campaign)
+    console.print(
+        f"submitted {document.name} ({document.campaign_id}) as {len(fireworks)} fireworks; "
+        "the steps that follow are added while it runs\n"
+        'next: [bold]eval "$(screening config env)" && rlaunch rapidfire[/], then '
+        f"[bold]screening status {document.name}[/]",
+        highlight=False,
+    )
+
+
+def status(
+    campaign: CampaignName = None, as_json: JsonFlag = False, as_csv: CsvFlag = False
+) -> None:
+    """Show all campaigns, or the funnel, tasks and failures of one."""
+    from cli import summary
+    from stores import open_database
+    from stores.queries import find_campaign
+
+    database = open_database()
+    if campaign is None:
+        summary.print_campaigns(database, as_json=as_json, as_csv=as_csv)
+    else:
+        document = find_campaign(database, campaign)
+        summary.print_status(database, document, as_json=as_json, as_csv=as_csv)

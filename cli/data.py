@@ -1,0 +1,152 @@
+"""`screening query`, `show`, `lineage`, `export`: what is in the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.types import CsvFlag, JsonFlag
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from stores.lineage import LineageNode
+
+Collection = Annotated[
+    str, typer.Option("--in", help="materials, candidates or structures.", show_default=True)
+]
+DEFAULTS = {
+    "materials": ("energy_above_hull", None),
+    "candidates": (
+        "rank",
+        ["candidate_id", "formula", "rank", "score", "stage", "campaign_id"],
+    ),
+    "structures": (
+        "structure_id",
+        ["structure_id", "formula", "stage", "role", "nsites", "state", "duplicate_of"],
+    ),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(query)
+    app.command("show")(show_document)
+    app.command()(lineage)
+    app.command()(export)
+
+
+def query(
+    filter_text: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILTER",
+            help='In the OPTIMADE grammar: elements HAS ALL "Mn","S" AND energy_above_hull<0.05',
+        ),
+    ] = "",
+    collection: Collection = "materials",
+    sort: Annotated[str | None, typer.Option(help="Field; a leading - for descending.")] = None,
+    limit: Annotated[int, typer.Option(help="Rows.", min=1, max=10000)] = 50,
+    after: Annotated[str | None, typer.Option(help="Token of the next page.")] = None,
+    as_json: JsonFlag = False,
+    as_csv: CsvFlag = False,
+) -> None:
+    """List materials (or candidates, structures) that match a filter."""
+    from cli.formatting import MATERIAL_COLUMNS, console, material_row, show
+    from screening.errors import InputError
+    from stores import open_database
+    from stores.queries import MATERIAL_FIELDS, find
+
+    if collection not in DEFAULTS:
+        raise InputError(f"--in {collection!r} must be one of {sorted(DEFAULTS)}")
+    order, fields = DEFAULTS[collection]
+    page = find(
+        open_database(),
+        filter_text,
+        collection=collection,
+        fields=fields or MATERIAL_FIELDS,
+        sort=sort or order,
+        limit=limit,
+        after=after,
+    )
+    columns = {field: field for field in fields} if fields else MATERIAL_COLUMNS
+    rows = [material_row(row) for row in page.rows]
+    show(rows, columns, as_json=as_json, as_csv=as_csv)
+    if page.after and not (as_json or as_csv):
+        console.print(f"more: --after {page.after}", highlight=False, soft_wrap=True)
+
+
+def show_document(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Any identifier.")],
+) -> None:
+    """Print one document as JSON (arrays are left out)."""
+    from cli.formatting import print_json
+    from stores import open_database
+    from stores.lineage import get_document
+
+    _, row = get_document(open_database(), identifier)
+    print_json(row)
+
+
+def lineage(
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="Material, structure, candidate.")
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Walk back from a discovery to the sample that it came from."""
+    from cli.formatting import console, print_json
+    from stores import lineage as module
+    from stores import open_database
+
+    node = module.lineage(open_database(), identifier)
+    if as_json:
+        print_json(node.as_dict())
+    else:
+        console.print(_tree(node))
+
+
+def _tree(node: LineageNode, parent: Tree | None = None) -> Tree:
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    from cli.formatting import cell
+
+    facts = "\n".join(
+        f"  {name}: {escape(cell(value))}"
+        for name, value in node.facts.items()
+        if value not in (None, [], "") and name != "origins"
+    )
+    origins = "".join(
+        f"\n  proposed by {origin['method']} {origin['version']}, rank {origin['rank']}"
+        + (f", template {escape(str(origin['template']))}" if origin["template"] else "")
+        for origin in node.facts.get("origins", [])
+    )
+    label = f"[bold]{node.kind}[/] {node.identifier}\n[dim]{facts}{origins}[/]"
+    tree = parent.add(label) if parent else Tree(label)
+    for item in node.parents:
+        _tree(item, tree)
+    return tree
+
+
+def export(
+    identifiers: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="Materials or structures.")
+    ] = None,
+    file_format: Annotated[
+        str, typer.Option("--format", "-f", help="cif, poscar, extxyz or json.")
+    ] = "cif",
+    filter_text: Annotated[
+        str | None, typer.Option("--filter", help="All materials that match, instead of IDs.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder.")] = Path("export"),
+) -> None:
+    """Write structures to files."""
+    from cli.export import write_structures
+    from cli.formatting import console
+    from stores import open_database
+
+    paths = write_structures(open_database(), identifiers or [], filter_text, file_format, out)
+    console.print(f"wrote {len(paths)} files to {out}")

@@ -1,0 +1,74 @@
+"""`screening db`: the database server."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.types import CsvFlag, JsonFlag
+
+app = typer.Typer(help="The database: status, start, stop, doctor.", no_args_is_help=True)
+
+
+@app.command()
+def status(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
+    """Show where the database is and what it holds."""
+    from cli.formatting import console, show
+    from stores import open_database
+    from stores.collections import COLLECTIONS
+
+    database = open_database()
+    rows = []
+    with database.guard():
+        for name in COLLECTIONS:
+            collection = database.raw(name)
+            rows.append({"collection": name, "documents": collection.estimated_document_count()})
+    if not (as_json or as_csv):
+        kind = "embedded" if database.settings.mongo_uri is None else "server"
+        console.print(
+            f"{kind} MongoDB at {database.where}, database {database.settings.database!r}"
+        )
+    show(
+        rows, {"collection": "collection", "documents": "documents"}, as_json=as_json, as_csv=as_csv
+    )
+
+
+@app.command()
+def start() -> None:
+    """Start the embedded server and let it run (for FireWorks workers on this machine)."""
+    from cli.formatting import console
+    from stores import open_database
+
+    database = open_database(keep=True)
+    if database.settings.mongo_uri is not None:
+        console.print(f"nothing to start: the settings name the server at {database.where}")
+        return
+    console.print(f"running at {database.where}; `screening db stop` ends it")
+    console.print(
+        'for rlaunch and jobflow: [bold]eval "$(screening config env)"[/]', highlight=False
+    )
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded server."""
+    from cli.formatting import console
+    from db_config import get_settings
+    from db_config.mongod import EmbeddedServer
+
+    stopped = EmbeddedServer(get_settings()).stop()
+    console.print("stopped" if stopped else "it was not running")
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
+    """Check server, indexes, blobs, tasks, checkpoints and engines; say how to fix each."""
+    from cli.doctor import examine
+    from cli.formatting import show
+    from screening.errors import ScreeningError
+
+    findings = examine()
+    columns = {"check": "check", "state": "state", "finding": "finding", "fix": "how to fix"}
+    show(findings, columns, as_json=as_json, as_csv=as_csv)
+    bad = [row["check"] for row in findings if row["state"] == "bad"]
+    if bad:
+        raise ScreeningError(f"{len(bad)} checks failed: {', '.join(bad)}")

@@ -1,0 +1,142 @@
+"""The checks of `screening db doctor`: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from screening.errors import ScreeningError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stores import Database
+
+LOW_DISK = 2 * 2**30
+Finding = dict[str, str]
+
+
+def _finding(check: str, finding: str, fix: str = "", *, bad: bool = False) -> Finding:
+    state = "bad" if bad else "warning" if fix else "ok"
+    return {"check": check, "state": state, "finding": finding, "fix": fix}
+
+
+def examine() -> list[Finding]:
+    """Run all checks; those that need a database are left out when there is none."""
+    findings = [_disk(), *_checkpoints(), _engine(), _launchpad_files()]
+    try:
+        from stores import open_database
+
+        database = open_database()
+    except ScreeningError as error:
+        return [_finding("database", str(error), "see the message", bad=True), *findings]
+    checks: tuple[Callable[[Database], Finding], ...] = (_indexes, _tasks, _campaigns, _blobs)
+    found = f"{database.where}, MongoDB {_version(database)}"
+    return [_finding("database", found), *(check(database) for check in checks), *findings]
+
+
+def _version(database: Database) -> str:
+    with database.guard():
+        return str(database.raw("tasks").database.command("buildInfo")["version"])
+
+
+def _indexes(database: Database) -> Finding:
+    missing = database.missing_indexes()
+    if missing:
+        return _finding(
+            "indexes", f"missing: {'; '.join(missing)}", "any command makes them", bad=True
+        )
+    return _finding("indexes", "all there")
+
+
+def _tasks(database: Database) -> Finding:
+    from stores.ledger import stale_tasks
+
+    stale = stale_tasks(database)
+    failed = next(iter(_count(database, "tasks", {"state": "failed"})), 0)
+    if stale or failed:
+        return _finding(
+            "tasks",
+            f"{len(stale)} were interrupted, {failed} failed",
+            "`screening resume CAMPAIGN` does them again",
+        )
+    return _finding("tasks", "none interrupted, none failed")
+
+
+def _count(database: Database, name: str, query: dict[str, Any]) -> list[int]:
+    with database.guard():
+        return [database.raw(name).count_documents(query)]
+
+
+def _campaigns(database: Database) -> Finding:
+    fields = ["name", "state"]
+    rows = list(database.rows("campaigns", {"state": {"$ne": "finished"}}, fields))
+    if rows:
+        names = ", ".join(f"{row['name']} ({row['state']})" for row in rows[:5])
+        return _finding("campaigns", f"not finished: {names}", "`screening resume NAME`")
+    return _finding("campaigns", "all finished")
+
+
+def _blobs(database: Database) -> Finding:
+    from stores.blobs import missing_blobs, orphan_blobs
+
+    missing, orphans = missing_blobs(database), orphan_blobs(database)
+    if missing:
+        return _finding(
+            "large fields",
+            f"{len(missing)} are missing, first of {missing[0]}",
+            "delete these documents and resume their campaigns",
+            bad=True,
+        )
+    return _finding("large fields", f"all there; {len(orphans)} are not used any more")
+
+
+def _disk() -> Finding:
+    from db_config import get_settings
+
+    folder = get_settings().data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 2**30:.1f} GiB free for {folder}"
+    return _finding("disk", text, "free some space" if free < LOW_DISK else "")
+
+
+def _checkpoints() -> list[Finding]:
+    from screening.checkpoints import bundled_names, checkpoint_ref
+
+    findings = []
+    for name in bundled_names():
+        try:
+            reference = checkpoint_ref(name)
+        except ScreeningError as error:
+            findings.append(_finding(f"checkpoint {name}", str(error), "install again", bad=True))
+        else:
+            findings.append(_finding(f"checkpoint {name}", f"sha256 {reference.sha256[:12]}"))
+    return findings
+
+
+def _engine() -> Finding:
+    from screening.engines import engine_id
+
+    try:
+        return _finding("engine", engine_id("chgnet"))
+    except ScreeningError as error:
+        return _finding("engine", str(error), "pip install chgnet", bad=True)
+
+
+def _launchpad_files() -> Finding:
+    import os
+
+    from db_config import get_settings
+    from db_config.files import VARIABLES, environment
+
+    wanted = environment(get_settings())
+    different = [name for name in VARIABLES if os.environ.get(name) != wanted[name]]
+    if different:
+        return _finding(
+            "FireWorks and jobflow",
+            f"this shell does not point them here: {', '.join(different)}",
+            'for rlaunch: eval "$(screening config env)"',
+        )
+    return _finding("FireWorks and jobflow", "this shell points them here")

@@ -1,0 +1,98 @@
+"""Structures as files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from screening.errors import InputError
+from stores.lineage import get_document
+from stores.queries import MAX_PAGE, find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pymatgen.core import Structure
+
+    from stores import Database
+
+FORMATS = {"cif": "cif", "poscar": "poscar", "extxyz": "extxyz", "json": "json"}
+SYMPREC = 0.01
+
+
+def write_structures(
+    database: Database,
+    identifiers: list[str],
+    filter_text: str | None,
+    file_format: str,
+    folder: Path,
+) -> list[Path]:
+    """Write materials or structures, one file each, named formula and identifier.
+
+    Parameters
+    ----------
+    database
+        The database.
+    identifiers
+        Materials or structures.
+    filter_text
+        Further materials, by a filter.
+    file_format
+        cif (with the symmetry), poscar, extxyz, or pymatgen's json.
+    folder
+        Made if needed.
+
+    Returns
+    -------
+    The files.
+
+    Raises
+    ------
+    InputError
+        If the format is unknown, nothing was named, or a document has no structure.
+    """
+    if file_format not in FORMATS:
+        raise InputError(f"--format {file_format!r} must be one of {sorted(FORMATS)}")
+    names = list(identifiers)
+    if filter_text is not None:
+        page = find(database, filter_text, fields=["material_id"], limit=MAX_PAGE)
+        names += [row["material_id"] for row in page.rows]
+    if not names:
+        raise InputError("nothing to export: give identifiers, or --filter")
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_write(database, name, file_format, folder) for name in dict.fromkeys(names)]
+
+
+def _write(database: Database, identifier: str, file_format: str, folder: Path) -> Path:
+    from pymatgen.core import Structure
+
+    _, row = get_document(database, identifier)
+    if "structure" not in row:
+        raise InputError(f"{identifier!r} has no structure: give a material or a structure")
+    structure = Structure.from_dict(row["structure"])
+    formula = structure.composition.reduced_formula
+    path = folder / f"{formula}_{identifier}.{FORMATS[file_format]}"
+    path.write_text(_text(structure, row, file_format), encoding="utf-8")
+    return path
+
+
+def _text(structure: Structure, row: dict[str, Any], file_format: str) -> str:
+    if file_format == "cif":
+        from pymatgen.io.cif import CifWriter
+
+        return str(CifWriter(structure, symprec=SYMPREC))
+    if file_format == "poscar":
+        text: str = structure.to(fmt="poscar")
+        return text
+    if file_format == "json":
+        return json.dumps(structure.as_dict(), default=str)
+    from io import StringIO
+
+    from ase.io import write
+
+    buffer = StringIO()
+    atoms = structure.to_ase_atoms()
+    names = ("material_id", "structure_id", "energy_per_atom", "energy_above_hull")
+    atoms.info = {name: row[name] for name in names if row.get(name) is not None}
+    write(buffer, atoms, format="extxyz")
+    return buffer.getvalue()

@@ -1,0 +1,182 @@
+"""Tables, JSON and CSV: how results are shown."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from screening.schemas import FunnelStage
+
+console = Console()
+errors = Console(stderr=True)
+
+LONG = {"why", "value", "meaning", "from", "finding", "fix", "error", "label", "tasks", "found_by"}
+"""Columns whose text may go over several lines."""
+OPTIONAL = ("others", "nsites", "known", "volume_per_atom", "state", "failed")
+"""Columns that go first when the terminal is narrow."""
+MATERIAL_COLUMNS = {
+    "material_id": "id",
+    "formula_pretty": "formula",
+    "space_group": "space group",
+    "nsites": "atoms",
+    "formation_energy_per_atom": "E_form",
+    "energy_above_hull": "E_hull",
+    "dynamic_stability": "phonons",
+    "known": "known",
+    "method": "found by",
+}
+
+
+def plain(value: Any) -> Any:
+    """Turn dates, enumerations and arrays into what JSON has."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return value
+
+
+def print_json(value: Any) -> None:
+    """Write JSON to standard output."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, default=str) + "\n")
+
+
+def cell(value: Any) -> str:
+    """Write one value of a table."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, (list, tuple)):
+        return " ".join(cell(item) for item in value)
+    return str(value)
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    title: str = "",
+    as_json: bool = False,
+    as_csv: bool = False,
+) -> None:
+    """Print rows as a table, JSON or CSV.
+
+    Parameters
+    ----------
+    rows
+        Dictionaries.
+    columns
+        Key -> heading; the order of the columns.
+    title
+        Title of the table.
+    as_json, as_csv
+        Machine-readable instead of a table.
+    """
+    if as_json:
+        print_json([{key: row.get(key) for key in columns} for row in rows])
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows([plain(row.get(key)) for key in columns] for row in rows)
+    else:
+        _print_table(rows, columns, title)
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], title: str) -> None:
+    """Print a compact table; identifiers are abbreviated (commands take them like that)."""
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    for key, heading in _fitting(rows, columns).items():
+        values = [row.get(key) for row in rows]
+        numeric = any(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(heading, justify=justify, no_wrap=key not in LONG)
+    for row in rows:
+        table.add_row(*(_short(key, row.get(key)) for key in _fitting(rows, columns)))
+    console.print(table)
+
+
+def _fitting(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dict[str, str]:
+    """Leave columns out that a narrow terminal has no room for."""
+    kept = dict(columns)
+    widths = {
+        key: max([len(heading), *(len(_short(key, row.get(key))) for row in rows)]) + 2
+        for key, heading in columns.items()
+    }
+    for key in OPTIONAL:
+        if key in kept and sum(widths[name] for name in kept) > console.width:
+            del kept[key]
+    return kept
+
+
+def _short(key: str, value: Any) -> str:
+    """Abbreviate identifiers."""
+    text = cell(value)
+    prefix, _, rest = text.partition("-")
+    return f"{prefix}-{rest[:8]}" if key.endswith("_id") and rest else text
+
+
+def material_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Flatten a row of the `materials` collection for a listing."""
+    symmetry = row.get("symmetry") or {}
+    number, symbol = symmetry.get("number"), symmetry.get("symbol")
+    return {**row, "space_group": f"{symbol} ({number})" if number else None}
+
+
+def funnel_rows(funnel: Mapping[str, FunnelStage]) -> list[dict[str, Any]]:
+    """Turn a funnel into rows."""
+    return [
+        {
+            "stage": name,
+            "in": stage.n_in,
+            "out": stage.n_out,
+            "failed": stage.n_failed,
+            "of": stage.unit,
+            "why": ", ".join(f"{reason} {n}" for reason, n in top_reasons(stage.reasons)),
+        }
+        for name, stage in funnel.items()
+    ]
+
+
+FUNNEL_COLUMNS = {
+    "stage": "stage",
+    "in": "in",
+    "out": "out",
+    "failed": "failed",
+    "of": "",
+    "why": "",
+}
+
+
+def top_reasons(reasons: Mapping[str, int], n: int = 4) -> Iterable[tuple[str, int]]:
+    """List the most frequent reasons."""
+    return sorted(reasons.items(), key=lambda item: -item[1])[:n]

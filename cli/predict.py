@@ -1,0 +1,84 @@
+"""`screening predict`: one composition to ranked crystals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.types import CsvFlag, JsonFlag, Quiet, SeedOption
+
+COLUMNS = {
+    "structure_id": "id",
+    "space_group": "space group",
+    "nsites": "atoms",
+    "volume_per_atom": "V (A^3/atom)",
+    "energy_per_atom": "E (eV/atom)",
+    "energy_above_hull": "E_hull (eV/atom)",
+    "state": "relaxation",
+    "found_by": "found by",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(predict)
+
+
+def predict(
+    formula: Annotated[str, typer.Argument(help="Composition, such as Li3MnS4.")],
+    methods: Annotated[
+        str, typer.Option(help="'all', or names with numbers: prototypes=10,random=5.")
+    ] = "all",
+    top: Annotated[int, typer.Option(help="Structures that are kept.", min=1, max=1000)] = 20,
+    relax: Annotated[bool, typer.Option(help="Relax with the potential.")] = True,
+    hull: Annotated[bool, typer.Option(help="Compare with competing phases.")] = True,
+    phonon: Annotated[bool, typer.Option(help="Phonons of the best.")] = False,
+    max_atoms: Annotated[int, typer.Option(help="Most atoms in a cell.", min=1, max=200)] = 20,
+    seed: SeedOption = 0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
+    as_json: JsonFlag = False,
+    as_csv: CsvFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Predict the crystals of one composition."""
+    from cli.export import write_structures
+    from cli.formatting import console, show
+    from cli.progress import stage_bars
+    from flows import predict as flow
+    from stores import open_database
+
+    until = "structure" if not relax else "phonon" if phonon else "hull" if hull else "relax"
+    campaign = flow.prediction_campaign(
+        formula,
+        methods=_methods(methods, top),
+        top=top,
+        until=until,  # type: ignore[arg-type]
+        seed=seed,
+        max_atoms=max_atoms,
+    )
+    database = open_database()
+    with stage_bars(quiet=quiet or as_json or as_csv):
+        rows = flow.predict(database, campaign)
+    show(rows, COLUMNS, title=f"crystals of {formula}", as_json=as_json, as_csv=as_csv)
+    if out is not None:
+        paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
+        console.print(f"wrote {len(paths)} files to {out}")
+
+
+def _methods(text: str, top: int) -> dict[str, int]:
+    """Read the option: every registered method, or the named ones."""
+    from screening.errors import InputError
+    from screening.structure import generator_names
+
+    known = generator_names()
+    if text == "all":
+        return dict.fromkeys(known, top)
+    methods = {}
+    for part in text.split(","):
+        name, _, number = part.strip().partition("=")
+        if name not in known or (number and not number.isdigit()):
+            raise InputError(f"--methods {part!r}: use 'all', or NAME or NAME=NUMBER of {known}")
+        methods[name] = int(number) if number else top
+    return methods

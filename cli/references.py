@@ -1,0 +1,76 @@
+"""`screening references`: competing phases from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.types import CsvFlag, JsonFlag
+
+group = typer.Typer(help="Competing phases of the hulls.", no_args_is_help=True)
+Chemsys = Annotated[
+    str | None, typer.Option("--chemsys", help="Chemical system for mp and optimade: Li-Mn-S.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="references")
+
+
+@group.command("import")
+def import_references(
+    source: Annotated[
+        str, typer.Argument(help="A file or folder of structures, 'mp', or 'optimade'.")
+    ],
+    chemsys: Chemsys = None,
+    url: Annotated[str | None, typer.Option(help="Base URL of the OPTIMADE provider.")] = None,
+) -> None:
+    """Import structures; campaigns relax them and put them on their hulls."""
+    from cli.formatting import console, errors
+    from flows import imports
+    from screening.errors import InputError
+    from stores import open_database
+
+    if source in {"mp", "optimade"} and not chemsys:
+        raise InputError(f"{source!r} needs --chemsys, such as --chemsys Li-Mn-S")
+    if source == "mp":
+        found, name = imports.from_materials_project(chemsys or ""), "materials-project"
+    elif source == "optimade":
+        if not url:
+            raise InputError("'optimade' needs --url, the base URL of a provider")
+        found, name = imports.from_optimade(url, chemsys or ""), url
+    else:
+        found, name = imports.from_files(Path(source)), Path(source).name
+    result = imports.import_structures(open_database(), found, name)
+    for label, reason in result.rejected[:20]:
+        errors.print(f"left out {label}: {reason}", markup=False, soft_wrap=True)
+    if not result.n_imported:
+        raise InputError(f"{source!r} gave no usable structure")
+    console.print(
+        f"imported {result.n_imported} structures of {len(result.chemsys)} chemical systems, "
+        f"left out {len(result.rejected)}; the next campaign there relaxes them"
+    )
+
+
+@group.command("list")
+def list_references(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
+    """List the imported structures."""
+    from cli.formatting import show
+    from stores import open_database
+
+    query = {"role": "imported", "stage": "generated"}
+    fields = ["structure_id", "formula", "chemsys", "nsites", "symmetry.symbol", "origins"]
+    rows = [
+        {
+            **row,
+            "space group": (row.get("symmetry") or {}).get("symbol"),
+            "source": row["origins"][0]["method"],
+            "label": row["origins"][0]["template"],
+        }
+        for row in open_database().rows("structures", query, fields)
+    ]
+    columns = ["structure_id", "formula", "chemsys", "nsites", "space group", "source", "label"]
+    show(rows, {name: name for name in columns}, as_json=as_json, as_csv=as_csv)

@@ -1,0 +1,41 @@
+"""`screening report`: a campaign as one HTML file, with CIF files beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.types import CampaignName
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(report)
+
+
+def report(
+    campaign: CampaignName = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; default: report-NAME.")
+    ] = None,
+    top: Annotated[int, typer.Option(help="Crystals with pictures.", min=0, max=200)] = 12,
+) -> None:
+    """Write the report of a campaign: funnel, hull, crystals, phonons, provenance."""
+    from cli.formatting import console
+    from dashboard.report import write_report
+    from stores import open_database
+    from stores.queries import find_campaign
+
+    database = open_database()
+    document = find_campaign(database, campaign)
+    folder = out or Path(f"report-{document.name}")
+    path, files = write_report(database, document, folder, top=top)
+    console.print(
+        f"wrote {path} and {len(files)} CIF files in {folder / 'cif'}\n"
+        f"next: open {path} in a browser; [bold]screening lineage ID[/] tells where a crystal "
+        "comes from; [bold]screening predict Li3MnS4[/] does one composition",
+        highlight=False,
+        soft_wrap=True,
+    )

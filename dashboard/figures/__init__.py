@@ -1,0 +1,15 @@
+"""Figures (plotly) of documents; for the report, the web pages and notebooks."""
+
+from dashboard.figures.funnel import funnel_figure
+from dashboard.figures.hull import hull_figure
+from dashboard.figures.parity import parity_figure
+from dashboard.figures.phonon import phonon_figure
+from dashboard.figures.structure import structure_figure
+
+__all__ = [
+    "funnel_figure",
+    "hull_figure",
+    "parity_figure",
+    "phonon_figure",
+    "structure_figure",
+]

@@ -1,0 +1,177 @@
+"""The report of a campaign: one HTML file that needs nothing else, and CIF files beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from pymatgen.core import Structure
+from pymatgen.io.cif import CifWriter
+
+from dashboard.figures import (
+    funnel_figure,
+    hull_figure,
+    parity_figure,
+    phonon_figure,
+    structure_figure,
+)
+from screening.schemas import HullDoc, MaterialDoc, PhononDoc, utc_now
+from stores.queries import campaign_funnel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import plotly.graph_objects as go
+
+    from screening.schemas import CampaignDoc
+    from stores import Database
+
+SYMPREC = 0.01
+CONFIG = {"displaylogo": False, "responsive": True}
+
+
+def write_report(
+    database: Database, campaign: CampaignDoc, folder: Path, *, top: int = 12
+) -> tuple[Path, list[Path]]:
+    """Write ``report.html`` and one CIF file for each crystal of a campaign.
+
+    Parameters
+    ----------
+    database
+        The database; only read.
+    campaign
+        The campaign.
+    folder
+        Made if needed.
+    top
+        Crystals that get pictures.
+
+    Returns
+    -------
+    The report, and the CIF files.
+    """
+    materials = list(
+        database.find(
+            MaterialDoc,
+            {"campaign_ids": campaign.campaign_id},
+            sort={"energy_above_hull": 1, "material_id": 1},
+        )
+    )
+    cif_folder = folder / "cif"
+    cif_folder.mkdir(parents=True, exist_ok=True)
+    files = [_write_cif(material, cif_folder) for material in materials]
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            campaign=campaign,
+            created=utc_now(),
+            materials=materials,
+            best=_best_of_each(materials),
+            cards=[_card(database, material) for material in _best_of_each(materials)[:top]],
+            plotly=_plotly_script(),
+            files={
+                m.material_id: f"cif/{path.name}" for m, path in zip(materials, files, strict=True)
+            },
+            models=_models(database, campaign),
+            **_overview(database, campaign, materials),
+        )
+    )
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path, files
+
+
+def _best_of_each(materials: list[MaterialDoc]) -> list[MaterialDoc]:
+    """Keep the first crystal of each formula."""
+    first: dict[str, MaterialDoc] = {}
+    for material in materials:
+        first.setdefault(material.formula_pretty, material)
+    return list(first.values())
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("dashboard"), autoescape=select_autoescape(default=True)
+    )
+    environment.filters["thousands"] = lambda n: f"{n:,}"
+    return environment
+
+
+def _plotly_script() -> str:
+    from plotly.offline import get_plotlyjs
+
+    script: str = get_plotlyjs()
+    return script
+
+
+def _html(figure: go.Figure | None) -> str:
+    if figure is None:
+        return ""
+    text: str = figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
+    return text
+
+
+def _overview(
+    database: Database, campaign: CampaignDoc, materials: list[MaterialDoc]
+) -> dict[str, Any]:
+    """Draw the figures of the whole campaign."""
+    funnel = campaign_funnel(database, campaign.campaign_id)
+    hulls = list(
+        database.find(HullDoc, {"hull_id": {"$in": sorted({m.hull_id for m in materials})}})
+    )
+    compared = [m for m in materials if m.predicted_formation_energy_per_atom is not None]
+    parity = parity_figure(
+        [m.formation_energy_per_atom for m in compared],
+        [m.predicted_formation_energy_per_atom or 0.0 for m in compared],
+        [m.formula_pretty for m in compared],
+        materials[0].energy_source if materials else "",
+    )
+    return {
+        "funnel": funnel,
+        "funnel_figure": _html(funnel_figure(funnel)),
+        "hulls": [{"hull": hull, "figure": _html(hull_figure(hull))} for hull in hulls],
+        "parity_figure": _html(parity) if compared else "",
+    }
+
+
+def _card(database: Database, material: MaterialDoc) -> dict[str, Any]:
+    """Draw the figures of one crystal."""
+    phonon = database.get(PhononDoc, material.structure_id)
+    structure = _conventional(Structure.from_dict(material.structure))
+    lattice = structure.lattice
+    return {
+        "material": material,
+        "phonon": phonon,
+        "structure_figure": _html(structure_figure(structure)),
+        "phonon_figure": _html(phonon_figure(phonon)) if phonon else "",
+        "lattice": [round(value, 3) for value in (*lattice.abc, *lattice.angles)],
+    }
+
+
+def _conventional(structure: Structure) -> Structure:
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    return SpacegroupAnalyzer(structure, symprec=SYMPREC).get_conventional_standard_structure()
+
+
+def _models(database: Database, campaign: CampaignDoc) -> list[dict[str, Any]]:
+    """List the models and engines that the tasks of a campaign used."""
+    models: dict[str, dict[str, Any]] = {}
+    rows = database.rows(
+        "tasks",
+        {"campaign_ids": campaign.campaign_id, "state": "finished"},
+        ["stage", "provenance"],
+    )
+    for row in rows:
+        checkpoint = (row["provenance"] or {}).get("checkpoint")
+        if checkpoint:
+            models[checkpoint["sha256"]] = {"stage": row["stage"], **checkpoint}
+    return sorted(models.values(), key=lambda model: (model["stage"], model["name"]))
+
+
+def _write_cif(material: MaterialDoc, folder: Path) -> Path:
+    path = folder / f"{material.formula_pretty}_{material.material_id}.cif"
+    writer = CifWriter(Structure.from_dict(material.structure), symprec=SYMPREC)
+    path.write_text(str(writer), encoding="utf-8")
+    return path

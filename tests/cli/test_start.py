@@ -1,0 +1,38 @@
+"""What the command line imports: start-up stays fast because heavy libraries are not there."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def modules_after(arguments, **environment):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['screening', *{arguments!r}]\n"
+        "from cli.app import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as error:\n    code = error.code\n"
+        "print('CODE', code)\n"
+        "print('MODULES', *sorted({name.split('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        check=True,
+    )
+    assert "CODE 0" in done.stdout, done.stderr
+    return set(done.stdout.rpartition("MODULES")[2].split())
+
+
+def test_help_imports_nothing_heavy():
+    heavy = {"torch", "numpy", "pandas", "pymatgen", "pymongo", "maggma", "jobflow", "plotly"}
+    assert not modules_after(["--help"]) & heavy
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["query", "nelements=2"], ["db", "status"]])
+def test_looking_things_up_does_not_import_torch(mongo, arguments):
+    assert not modules_after(arguments) & {"torch", "chgnet", "sklearn", "lightgbm"}
