@@ -1,0 +1,139 @@
+"""Kill a campaign again and again, resume it, and compare with an undisturbed one."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+CAMPAIGN = """\
+name: kill-me
+seed: 7
+generation: {method: formulas, formulas: [CuAu, Cu3Au, CuAu3, Cu2Au, CuPd, Cu3Pd, AuPd]}
+candidates: {top: 6, rank_by: formation_energy}
+structure: {methods: {prototypes: 4, random: 2}, max_atoms: 8, compositions_per_task: 2}
+relax: {engine: emt, structures_per_task: 8, batch_size: 4, max_steps: 120}
+hull: {engine: emt, max_above_hull: 0.3}
+phonon: {engine: emt, top: 2, max_above_hull: 0.3, min_length: 7}
+"""
+"""A campaign with all stages on ASE's EMT potential, so that a run takes seconds."""
+
+VOLATILE = {"_id", "last_updated", "hull_created"}
+"""Fields that hold dates."""
+
+
+@dataclass
+class Comparison:
+    """Result of `kill_and_compare`.
+
+    Attributes
+    ----------
+    kills
+        Processes killed.
+    undisturbed, resumed
+        Number of materials.
+    equal
+        Whether all documents are the same.
+    doubled
+        Tasks with more than one finished attempt, in the disturbed run.
+    seconds
+        Duration of the undisturbed run.
+    """
+
+    kills: int
+    undisturbed: int
+    resumed: int
+    equal: bool
+    doubled: int
+    seconds: float
+
+
+def command(folder: Path, *arguments: str, processes: int = 1) -> subprocess.Popen[bytes]:
+    """Start ``screening`` on the database in `folder`."""
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("SCREENING_")},
+        "SCREENING_DATA_DIR": str(folder / "data"),
+        "SCREENING_PROCESSES": str(processes),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", "from cli.app import main; main()", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a command and insist on success."""
+    _, errors = process.communicate(timeout=900)
+    if process.returncode != 0:
+        raise RuntimeError(errors.decode()[-2000:])
+
+
+def read(folder: Path, collection: str) -> list[dict[str, Any]]:
+    """Read a collection of the database in `folder`, without dates."""
+    from db_config import Settings
+    from stores import Database
+
+    database = Database(Settings(data_dir=folder / "data"))
+    try:
+        rows = list(database.rows(collection))
+    finally:
+        database.close()
+    return [{key: value for key, value in row.items() if key not in VOLATILE} for row in rows]
+
+
+def materials(folder: Path) -> list[dict[str, Any]]:
+    """Read the materials in the order of their keys."""
+    return sorted(read(folder, "materials"), key=lambda row: str(row["material_id"]))
+
+
+def kill_and_compare(folder: Path, kills: int, *, seed: int = 0, processes: int = 2) -> Comparison:
+    """Run a campaign undisturbed, and once more with kills at random moments.
+
+    Parameters
+    ----------
+    folder
+        Empty; holds both databases.
+    kills
+        How often the second run is killed.
+    seed
+        Seed of the moments.
+    processes
+        Processes for relaxations.
+    """
+    calm, disturbed = folder / "calm", folder / "disturbed"
+    for place in (calm, disturbed):
+        place.mkdir(parents=True)
+        (place / "campaign.yaml").write_text(CAMPAIGN)
+    start = time.perf_counter()
+    finish(command(calm, "run", "campaign.yaml", "--quiet", processes=processes))
+    seconds = time.perf_counter() - start
+    moments = random.Random(seed)
+    done = 0
+    for _ in range(kills):
+        process = command(disturbed, "run", "campaign.yaml", "--quiet", processes=processes)
+        try:
+            process.wait(timeout=moments.uniform(1.0, 0.8 * seconds))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            done += 1
+    finish(command(disturbed, "run", "campaign.yaml", "--quiet", processes=processes))
+    ours, theirs = materials(disturbed), materials(calm)
+    tasks = read(disturbed, "tasks")
+    doubled = sum(
+        sum(attempt["state"] == "finished" for attempt in task["attempts"]) > 1 for task in tasks
+    )
+    return Comparison(done, len(theirs), len(ours), ours == theirs, doubled, seconds)
