@@ -91,7 +91,9 @@ def test_sizes(path):
     assert lines <= (MAX_INIT if path.name == "__init__.py" else limit)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            docstring = node.body[0].end_lineno - node.body[0].lineno + 1
             length = node.end_lineno - node.lineno + 1
+            length -= docstring if ast.get_docstring(node) else 0
             assert length <= MAX_FUNCTION, f"{node.name} has {length} lines"
 
 
@@ -125,7 +127,7 @@ def test_nothing_prints():
 
 def test_no_pickle_is_read():
     for path in sources():
-        text = re.sub(r"torch\.load\([^()]*weights_only=True", "", path.read_text())
+        text = re.sub(r"torch\.load\((?:[^()]|\([^()]*\))*weights_only=True", "", path.read_text())
         assert not re.search(r"\bimport pickle\b|\bjoblib\b|torch\.load\(|np\.load\(", text), path
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from screening.dataset import symmetry_dataset
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -50,7 +52,6 @@ class PrimitiveCell:
     def find(cls, crystal: Crystal, symprec: float) -> Self | None:
         """Find the primitive cell within `symprec` (Angstrom); None where there is no symmetry."""
         import seekpath
-        import spglib
 
         fractional = crystal.positions @ np.linalg.inv(crystal.cell)
         try:
@@ -60,7 +61,9 @@ class PrimitiveCell:
         lattice = np.array(found["primitive_lattice"])
         positions = np.array(found["primitive_positions"])
         numbers = np.array(found["primitive_types"], dtype=np.int64)
-        dataset = spglib.get_symmetry_dataset((lattice, positions, numbers), symprec=symprec)
+        dataset = symmetry_dataset(lattice, positions, numbers, symprec)
+        if dataset is None:
+            return None
         return cls(
             lattice,
             positions,

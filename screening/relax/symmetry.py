@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from screening.dataset import symmetry_dataset
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,15 +19,8 @@ if TYPE_CHECKING:
 
 
 def _dataset(crystal: Crystal, symprec: float) -> Any:
-    import spglib
-
     fractional = crystal.positions @ np.linalg.inv(crystal.cell)
-    try:
-        return spglib.get_symmetry_dataset(
-            (crystal.cell, fractional, crystal.numbers), symprec=symprec
-        )
-    except Exception:  # noqa: BLE001 - versions differ in what they raise when nothing is found
-        return None
+    return symmetry_dataset(crystal.cell, fractional, crystal.numbers, symprec)
 
 
 def space_group(crystal: Crystal, symprec: float) -> int | None:

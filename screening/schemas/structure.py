@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
+from screening.dataset import symmetry_dataset
 from screening.identity import make_id
 from screening.schemas.base import Document, Provenance, State
 from screening.schemas.relax import RelaxationDoc
@@ -63,14 +64,8 @@ class SpaceGroupDoc(Document):
         symprec
             Distance tolerance (Angstrom).
         """
-        import spglib
-
-        cell = (
-            structure.lattice.matrix,
-            structure.frac_coords,
-            [site.specie.Z for site in structure],
-        )
-        found = spglib.get_symmetry_dataset(cell, symprec=symprec)
+        numbers = [site.specie.Z for site in structure]
+        found = symmetry_dataset(structure.lattice.matrix, structure.frac_coords, numbers, symprec)
         if found is None:
             return None
         number = int(found.number)

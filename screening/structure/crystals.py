@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.dataset import symmetry_dataset
 from screening.structure.spacegroups import LETTERS, SpaceGroup, space_group
 
 if TYPE_CHECKING:
@@ -123,7 +123,6 @@ def standardise(cell: Cell, symprecs: tuple[float, ...] = SYMPRECS) -> Crystal |
     -------
     The crystal, or the reason why there is none.
     """
-    os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to stderr what is tried again below
     if not (np.isfinite(cell[0]).all() and np.isfinite(cell[1]).all()):
         return "the lattice or the coordinates are not finite"
     reason = "spglib finds no symmetry"
@@ -136,14 +135,12 @@ def standardise(cell: Cell, symprecs: tuple[float, ...] = SYMPRECS) -> Crystal |
 
 
 def _standardise(cell: Cell, symprec: float) -> Crystal | str:
-    import spglib
-
-    data = spglib.get_symmetry_dataset(cell, symprec=symprec)
+    data = symmetry_dataset(*cell, symprec)
     if data is None:
         return "spglib finds no symmetry"
     group = space_group(data.number)
     if data.hall_number != group.hall_number:
-        data = spglib.get_symmetry_dataset(cell, symprec=symprec, hall_number=group.hall_number)
+        data = symmetry_dataset(*cell, symprec, group.hall_number)
         if data is None:
             return f"spglib does not reach the standard setting of space group {group.number}"
     primitive = np.asarray(data.mapping_to_primitive)

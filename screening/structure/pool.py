@@ -16,7 +16,6 @@ import numpy as np
 from screening.errors import InputError
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureStage
 from screening.structure.distances import fingerprint
-from screening.structure.spacegroups import space_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +38,6 @@ REFUSED = 0.25
 
 Measured: of 11,939 pairs of equal composition above it, StructureMatcher's defaults accept none.
 """
-SYMPREC = 0.01
 
 
 def generator_names() -> list[str]:
@@ -166,33 +164,6 @@ def _document(entry: _Entry) -> StructureDoc:
     return StructureDoc.from_structure(
         entry.structure,
         stage=StructureStage.GENERATED,
-        symmetry=describe_symmetry(entry.structure),
+        symmetry=SpaceGroupDoc.from_structure(entry.structure),
         origins=origins,
-    )
-
-
-def describe_symmetry(structure: Structure, symprec: float = SYMPREC) -> SpaceGroupDoc | None:
-    """Space group as spglib finds it, or None if it finds none.
-
-    Parameters
-    ----------
-    structure
-        An ordered structure.
-    symprec
-        Distance tolerance (Angstrom).
-    """
-    import spglib
-
-    numbers = [site.specie.Z for site in structure]
-    cell = (structure.lattice.matrix, structure.frac_coords, numbers)
-    data = spglib.get_symmetry_dataset(cell, symprec=symprec)
-    if data is None:
-        return None
-    group = space_group(int(data.number))
-    trigonal = 143 <= group.number <= 167
-    return SpaceGroupDoc(
-        number=group.number,
-        symbol=group.symbol,
-        crystal_system="trigonal" if trigonal else group.crystal_system,
-        symprec=symprec,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.dataset import symmetry_dataset
 from screening.errors import InputError
 from screening.symmetry.cells import BRAVAIS, cell_parameters, rhombohedral
 
@@ -111,12 +112,10 @@ def conventional_cell(
     -------
     The cell, or None if spglib finds no symmetry, or not the expected group.
     """
-    import spglib
-
     cell = (np.asarray(lattice), np.asarray(frac_coords), np.asarray(numbers))
     others = (0.05, 0.02, 0.01, 0.2, 0.001) if space_group is not None else ()
     for tolerance in (symprec, *others):
-        found = spglib.get_symmetry_dataset(cell, symprec=tolerance)
+        found = symmetry_dataset(*cell, tolerance)
         if found is not None and space_group in {None, found.number}:
             standard = cell_parameters(np.asarray(found.std_lattice))
             n_atoms = len(found.std_types)

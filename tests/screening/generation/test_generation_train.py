@@ -81,7 +81,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
         train_matgan(request(formulas_file, out))
     assert (out / ".state" / "matgan.safetensors").is_file()
     with pytest.raises(InputError, match="other options, data or seed"):
-        train_matgan(request(formulas_file, out, resume=True, options={"penalty": 1.0}))
+        train_matgan(request(formulas_file, out, resume=True, options={"penalty": 2.0}))
     steps = []
     with listen(lambda p: steps.append(p.done) if p.stage == "matgan" else None):
         resumed = train_matgan(request(formulas_file, out, resume=True))

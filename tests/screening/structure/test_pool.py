@@ -6,7 +6,7 @@ from pymatgen.core import Structure
 from screening.errors import InputError
 from screening.schemas import StructureStage
 from screening.structure import Target, build_pool, get_generator
-from screening.structure.pool import FUSION, GENERATORS, describe_symmetry
+from screening.structure.pool import FUSION, GENERATORS
 from screening.structure.prototypes import PrototypeGenerator
 from screening.structure.random_crystals import RandomGenerator
 from screening.structure.target import Proposal
@@ -127,9 +127,3 @@ def test_real_methods_together(small_bank):
         assert document.to_structure().composition.reduced_formula == "KBr"
     other = build_pool(target, methods, 2, generators=generators)
     assert {d.structure_id for d in other} != {d.structure_id for d in documents}
-
-
-def test_symmetry_is_described(make):
-    described = describe_symmetry(make.wurtzite("Zn", "O"))
-    assert (described.number, described.symbol) == (186, "P6_3mc")
-    assert described.crystal_system == "hexagonal"
