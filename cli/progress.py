@@ -46,6 +46,7 @@ class StageBars:
 
     def __call__(self, report: Report) -> None:
         """Draw one report."""
+        self._progress.start()  # not before: an empty display would write a line
         stage = str(report.stage)
         if stage not in self._bars:
             self._bars[stage] = self._progress.add_task(stage, total=None, detail="")
@@ -77,8 +78,10 @@ def stage_bars(*, quiet: bool = False) -> Iterator[None]:
         TimeRemainingColumn(),
         TextColumn("[dim]{task.fields[detail]}"),
     )
-    with (
-        Progress(*columns, console=errors, transient=False) as progress,
-        listen(StageBars(progress)),
-    ):
-        yield
+    progress = Progress(*columns, console=errors, transient=False)
+    with listen(StageBars(progress)):
+        try:
+            yield
+        finally:
+            if progress.live.is_started:
+                progress.stop()

@@ -7,6 +7,8 @@ import pytest
 from db_config import reset_settings
 from stores import close_database
 
+SPACE = "generation:\n  chemsys: Li-S\n"
+
 
 def one_line(result, code, *parts):
     assert result[0] == code, result
@@ -31,10 +33,10 @@ def one_line(result, code, *parts):
         ("generation:\n  method: magic", ["generation.method = 'magic'", "'enumeration'"]),
         ("generation:\n  chemsys: Li-Na\n  required: [S]", ["S"]),
         ("relax: fast", ["relax. must hold"]),
-        ("relax:\n  engine: nonsense", ["unknown engine", "chgnet"]),
-        ("validity:\n  table: nonsense", ["nonsense", "icsd24_filtered"]),
-        ("energy:\n  checkpoint: nonsense", ["no checkpoint 'nonsense'", "energy"]),
-        ("structure:\n  methods: {magic: 3}", ["magic", "prototypes"]),
+        (SPACE + "relax:\n  engine: nonsense", ["unknown engine", "chgnet"]),
+        (SPACE + "validity:\n  table: nonsense", ["nonsense", "icsd24_filtered"]),
+        (SPACE + "energy:\n  checkpoint: nonsense", ["no checkpoint 'nonsense'", "energy"]),
+        (SPACE + "structure:\n  methods: {magic: 3}", ["magic", "prototypes"]),
         ("generation:\n  method: formulas\n  formulas: [Li2Q]", ["unknown element 'Q'"]),
     ],
 )
@@ -73,7 +75,7 @@ def test_unknown_methods(screening):
 
 
 def test_a_database_that_is_not_there(screening, monkeypatch):
-    monkeypatch.setenv("SCREENING_MONGO_URI", "mongodb://me:hunter2@127.0.0.1:9/?x=1")
+    monkeypatch.setenv("SCREENING_MONGO_URI", "mongodb://me:hunter2@127.0.0.1:9/")
     monkeypatch.setattr("stores.database.TIMEOUT_MS", 100)
     reset_settings()
     close_database()
