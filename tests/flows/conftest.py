@@ -14,7 +14,7 @@ def campaign():
     return build_maker(CampaignMaker, yaml.safe_load(CAMPAIGN))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read_materials():
     """Materials of a database without their dates."""
 

@@ -34,7 +34,7 @@ from stores.queries import campaign_funnel
 
 
 @pytest.fixture(scope="module")
-def finished(server_dir):
+def finished(server_dir, read_materials):
     """One finished campaign that the tests of this module look at."""
     import yaml
 
@@ -50,14 +50,14 @@ def finished(server_dir):
         close_database()
         document = run_campaign(build_maker(CampaignMaker, yaml.safe_load(CAMPAIGN)))
         database = open_database()
-        yield database, document
+        yield database, document, read_materials(database)
         database._client.drop_database(database.settings.database)
         close_database()
     reset_settings()
 
 
 def test_every_stage_leaves_its_documents(finished):
-    database, campaign = finished
+    database, campaign, _ = finished
     assert campaign.state == CampaignState.FINISHED
     assert list(campaign.funnel) == [
         "generation", "validity", "energy", "symmetry", "structure", "relax", "hull", "phonon",
@@ -76,7 +76,7 @@ def test_every_stage_leaves_its_documents(finished):
 
 
 def test_materials_are_near_the_hull_and_complete(finished):
-    database, campaign = finished
+    database, campaign, _ = finished
     materials = list(database.find(MaterialDoc))
     assert len({material.formula_pretty for material in materials}) >= 3
     for material in materials:
@@ -91,7 +91,7 @@ def test_materials_are_near_the_hull_and_complete(finished):
 
 
 def test_lineage_goes_back_to_the_sample(finished):
-    database, _ = finished
+    database, _, _ = finished
     for material in database.find(MaterialDoc):
         node = lineage(database, material.material_id)
         kinds = []
@@ -106,7 +106,7 @@ def test_lineage_goes_back_to_the_sample(finished):
 
 
 def test_every_document_has_provenance(finished):
-    database, _ = finished
+    database, _, _ = finished
     keys = {task.task_key for task in database.find(TaskRecord)}
     for name in ("batches", "verdicts", "energies", "candidates", "structures", "hulls", "phonons"):
         for row in database.rows(name, {}, ["provenance"]):
@@ -115,7 +115,7 @@ def test_every_document_has_provenance(finished):
 
 
 def test_the_same_campaign_again_does_nothing(finished, read_materials, campaign, monkeypatch):
-    database, document = finished
+    database, document, _ = finished
     monkeypatch.setenv("SCREENING_DATA_DIR", str(database.settings.data_dir))
     monkeypatch.setenv("SCREENING_DATABASE", database.settings.database)
     before, tasks = read_materials(database), list(database.find(TaskRecord))
@@ -127,7 +127,7 @@ def test_the_same_campaign_again_does_nothing(finished, read_materials, campaign
 
 
 def test_another_campaign_shares_what_is_finished(finished, campaign, monkeypatch):
-    database, document = finished
+    database, document, _ = finished
     monkeypatch.setenv("SCREENING_DATA_DIR", str(database.settings.data_dir))
     monkeypatch.setenv("SCREENING_DATABASE", database.settings.database)
     campaign.hull.max_above_hull = 0.05
@@ -161,7 +161,7 @@ def test_fireworks_gives_the_same_materials(
     )
     found = database.get(CampaignDoc, document.campaign_id)
     assert found.state == CampaignState.FINISHED, done.stdout[-3000:]
-    assert read_materials(database) == read_materials(finished[0])
+    assert read_materials(database) == finished[2]
     funnel = campaign_funnel(database, document.campaign_id)
     assert funnel == campaign_funnel(finished[0], document.campaign_id)
     records = list(database.find(TaskRecord))
