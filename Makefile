@@ -1,7 +1,7 @@
 # make demo: environment, install, one small campaign, report.  make test: environment, install, tests.
 
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
@@ -18,10 +18,11 @@ install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed (apt install python3 python3-venv)"; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "error: the venv module is missing: apt install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embedded,dev]'
-	touch $@
+	@echo "making $(VENV) with the versions of constraints.txt (about 3 GB, a few minutes)"
+	@$(PYTHON) -m venv $(VENV) || { echo "error: the venv module is missing: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -qq --upgrade pip
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[embedded,dev]'
+	@touch $@
 
 demo: install
 	$(BIN)/screening run examples/li-mn-s.yaml

@@ -130,7 +130,11 @@ def _submit(campaign: object) -> None:
 
 
 def status(
-    campaign: CampaignName = None, as_json: JsonFlag = False, as_csv: CsvFlag = False
+    campaign: Annotated[
+        str | None, typer.Argument(help="Name or identifier of one; left out: all are listed.")
+    ] = None,
+    as_json: JsonFlag = False,
+    as_csv: CsvFlag = False,
 ) -> None:
     """Show all campaigns, or the funnel, tasks and failures of one."""
     from cli import summary

@@ -105,7 +105,7 @@ def lineage(
     if as_json:
         print_json(node.as_dict())
     else:
-        console.print(_tree(node))
+        console.print(_tree(node), soft_wrap=False)
 
 
 def _tree(node: LineageNode, parent: Tree | None = None) -> Tree:

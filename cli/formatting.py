@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from screening.schemas import FunnelStage
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(soft_wrap=True)  # messages are never cut: paths and commands can be copied
+errors = Console(stderr=True, soft_wrap=True)
 
 LONG = {"why", "value", "meaning", "from", "finding", "fix", "error", "label", "tasks", "found_by"}
 """Columns whose text may go over several lines."""
@@ -122,7 +122,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], 
         table.add_column(heading, justify=justify, no_wrap=key not in LONG)
     for row in rows:
         table.add_row(*(_short(key, row.get(key)) for key in _fitting(rows, columns)))
-    console.print(table)
+    console.print(table, soft_wrap=False)
 
 
 def _fitting(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dict[str, str]:

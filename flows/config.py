@@ -84,5 +84,9 @@ def load_campaign(path: Path) -> CampaignMaker:
 
 
 def dump_campaign(campaign: CampaignMaker) -> str:
-    """Write a campaign with all its values as YAML."""
-    return yaml.safe_dump(campaign.config(), sort_keys=False)
+    """Write a campaign with all its values as YAML, but for the seeds that follow from its own."""
+    content = campaign.config()
+    for section in content.values():
+        if isinstance(section, dict):
+            section.pop("seed", None)
+    return yaml.safe_dump(content, sort_keys=False)
