@@ -42,7 +42,8 @@ def init(
         text = dump_campaign(build_maker(CampaignMaker, yaml.safe_load(EXAMPLE)))
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    console.print(f"wrote {path}; next: [bold]screening run {path}[/]", highlight=False)
+    name = escape(str(path))
+    console.print(f"wrote {name}; next: [bold]screening run {name}[/]", highlight=False)
 
 
 def run(
@@ -60,7 +61,8 @@ def run(
         from cli.formatting import console
 
         batches = campaign.generation.generator().n_batches()
-        console.print(f"{file} is a valid campaign: {batches} batches of compositions")
+        text = f"{file} is a valid campaign: {batches} batches of compositions"
+        console.print(text, markup=False, soft_wrap=True)
         return
     _launch(campaign, launcher, quiet=quiet)
 
@@ -106,7 +108,7 @@ def _run_here(campaign: object, *, quiet: bool) -> None:
         document = run_campaign(campaign)
     print_campaign(open_database(), document)
     console.print(
-        f"\nnext: [bold]screening report {campaign.name}[/] (HTML, CIF files), "
+        f"\nnext: [bold]screening report {escape(campaign.name)}[/] (HTML, CIF files), "
         f"[bold]screening show ID[/], [bold]screening lineage ID[/], "
         "[bold]screening query 'energy_above_hull<0.05'[/]",
         highlight=False,
@@ -121,10 +123,10 @@ def _submit(campaign: object) -> None:
     assert isinstance(campaign, CampaignMaker)
     document, fireworks = submit_campaign(campaign)
     console.print(
-        f"submitted {document.name} ({document.campaign_id}) as {len(fireworks)} fireworks; "
+        f"submitted {escape(document.name)} ({document.campaign_id}) as {len(fireworks)} fireworks; "
         "the steps that follow are added while it runs\n"
         'next: [bold]eval "$(screening config env)" && rlaunch rapidfire[/], then '
-        f"[bold]screening status {document.name}[/]",
+        f"[bold]screening status {escape(document.name)}[/]",
         highlight=False,
     )
 

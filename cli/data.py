@@ -54,7 +54,7 @@ def query(
     as_csv: CsvFlag = False,
 ) -> None:
     """List materials (or candidates, structures) that match a filter."""
-    from cli.formatting import MATERIAL_COLUMNS, console, material_row, show
+    from cli.formatting import MATERIAL_COLUMNS, console, errors, material_row, show
     from screening.errors import InputError
     from stores import open_database
     from stores.queries import MATERIAL_FIELDS, find
@@ -74,8 +74,9 @@ def query(
     columns = {field: field for field in fields} if fields else MATERIAL_COLUMNS
     rows = [material_row(row) for row in page.rows]
     show(rows, columns, as_json=as_json, as_csv=as_csv)
-    if page.after and not (as_json or as_csv):
-        console.print(f"more: --after {page.after}", highlight=False, soft_wrap=True)
+    if page.after:  # beside the data where a program reads them
+        place = errors if as_json or as_csv else console
+        place.print(f"more: --after {page.after}", highlight=False, soft_wrap=True)
 
 
 def show_document(
@@ -120,7 +121,7 @@ def _tree(node: LineageNode, parent: Tree | None = None) -> Tree:
         if value not in (None, [], "") and name != "origins"
     )
     origins = "".join(
-        f"\n  proposed by {origin['method']} {origin['version']}, rank {origin['rank']}"
+        f"\n  proposed by {escape(origin['method'])} {origin['version']}, rank {origin['rank']}"
         + (f", template {escape(str(origin['template']))}" if origin["template"] else "")
         for origin in node.facts.get("origins", [])
     )

@@ -55,12 +55,23 @@ def write_structures(
         raise InputError(f"--format {file_format!r} must be one of {sorted(FORMATS)}")
     names = list(identifiers)
     if filter_text is not None:
-        page = find(database, filter_text, fields=["material_id"], limit=MAX_PAGE)
-        names += [row["material_id"] for row in page.rows]
+        names += _matching(database, filter_text)
     if not names:
         raise InputError("nothing to export: give identifiers, or --filter")
     folder.mkdir(parents=True, exist_ok=True)
     return [_write(database, name, file_format, folder) for name in dict.fromkeys(names)]
+
+
+def _matching(database: Database, filter_text: str) -> list[str]:
+    """List the materials that match a filter, over all pages."""
+    names: list[str] = []
+    after = None
+    while True:
+        page = find(database, filter_text, fields=["material_id"], limit=MAX_PAGE, after=after)
+        names += [row["material_id"] for row in page.rows]
+        after = page.after
+        if after is None:
+            return names
 
 
 def _write(database: Database, identifier: str, file_format: str, folder: Path) -> Path:
@@ -71,7 +82,8 @@ def _write(database: Database, identifier: str, file_format: str, folder: Path) 
         raise InputError(f"{identifier!r} has no structure: give a material or a structure")
     structure = Structure.from_dict(row["structure"])
     formula = structure.composition.reduced_formula
-    path = folder / f"{formula}_{identifier}.{FORMATS[file_format]}"
+    name = row.get("material_id") or row["structure_id"]  # `identifier` may be abbreviated
+    path = folder / f"{formula}_{name}.{FORMATS[file_format]}"
     path.write_text(_text(structure, row, file_format), encoding="utf-8")
     return path
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,7 +109,7 @@ def show(
 def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], title: str) -> None:
     """Print a compact table; identifiers are abbreviated (commands take them like that)."""
     table = Table(
-        title=title or None,
+        title=escape(title) or None,
         title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
@@ -121,7 +123,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], 
         justify: Literal["left", "right"] = "right" if numeric else "left"
         table.add_column(heading, justify=justify, no_wrap=key not in LONG)
     for row in rows:
-        table.add_row(*(_short(key, row.get(key)) for key in _fitting(rows, columns)))
+        table.add_row(*(Text(_short(key, row.get(key))) for key in _fitting(rows, columns)))
     console.print(table, soft_wrap=False)
 
 

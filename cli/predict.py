@@ -44,7 +44,7 @@ def predict(
 ) -> None:
     """Predict the crystals of one composition."""
     from cli.export import write_structures
-    from cli.formatting import console, show
+    from cli.formatting import console, errors, show
     from cli.progress import stage_bars
     from flows import predict as flow
     from stores import open_database
@@ -64,7 +64,8 @@ def predict(
     show(rows, COLUMNS, title=f"crystals of {formula}", as_json=as_json, as_csv=as_csv)
     if out is not None:
         paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
-        console.print(f"wrote {len(paths)} files to {out}")
+        place = errors if as_json or as_csv else console
+        place.print(f"wrote {len(paths)} files to {out}", markup=False, soft_wrap=True)
 
 
 def _methods(text: str, top: int) -> dict[str, int]:

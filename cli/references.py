@@ -43,7 +43,7 @@ def import_references(
             raise InputError("'optimade' needs --url, the base URL of a provider")
         found, name = imports.from_optimade(url, chemsys or ""), url
     else:
-        found, name = imports.from_files(Path(source)), Path(source).name
+        found, name = imports.from_files(Path(source)), Path(source).resolve().name
     result = imports.import_structures(open_database(), found, name)
     for label, reason in result.rejected[:20]:
         errors.print(f"left out {label}: {reason}", markup=False, soft_wrap=True)

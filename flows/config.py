@@ -38,7 +38,7 @@ hull:
   max_above_hull: 0.1      # eV/atom: what counts as a discovery
 
 phonon:
-  top: 6
+  top: 20
   max_above_hull: 0.05     # eV/atom
 """
 

@@ -7,23 +7,37 @@ hull with ours, so the campaigns relax them like their own candidates.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
+from screening.elements import atomic_number
 from screening.errors import EngineError, InputError
-from screening.readers import ReadStructure, read_structures
+from screening.readers import ReadStructure, read_one, read_structures
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureRole, StructureStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from pymatgen.core import Structure
+
     from stores import Database
 
 TIMEOUT = 60
 PAGE = 100
 SYMPREC = 0.01
+FIELDS = (
+    "lattice_vectors",
+    "cartesian_site_positions",
+    "species_at_sites",
+    "species",
+    "structure_features",
+    "nperiodic_dimensions",
+)
+"""What is asked of an OPTIMADE provider."""
 
 
 @dataclass
@@ -33,7 +47,7 @@ class ImportReport:
     Attributes
     ----------
     n_imported
-        Structures written.
+        Different structures written.
     rejected
         Label and reason of the others.
     chemsys
@@ -60,6 +74,7 @@ def import_structures(
         Where they come from, kept on each.
     """
     report = ImportReport()
+    written: set[str] = set()
     for rank, item in enumerate(structures, start=1):
         if item.structure is None:
             report.rejected.append((item.label, item.reason or "unreadable"))
@@ -71,10 +86,30 @@ def import_structures(
             symmetry=SpaceGroupDoc.from_structure(item.structure, SYMPREC),
             origins=[OriginDoc(method=source, version="1", rank=rank, template=item.label)],
         )
+        role = _role(database, document.structure_id)
+        if role not in {None, StructureRole.IMPORTED.value}:
+            report.rejected.append((item.label, f"is in the database already, as {role}"))
+            continue
         database.upsert([document])
-        report.n_imported += 1
+        written.add(document.structure_id)
+        report.n_imported = len(written)
         report.chemsys.add(document.chemsys)
     return report
+
+
+def _role(database: Database, structure_id: str) -> str | None:
+    """Role of a structure that is there already; its lineage must not be lost."""
+    query = {"structure_id": structure_id}
+    row = next(database.rows("structures", query, ["role"], limit=1), None)
+    return row["role"] if row else None
+
+
+def _elements(chemsys: str) -> list[str]:
+    """Symbols of a chemical system, checked."""
+    elements = chemsys.split("-")
+    for symbol in elements:
+        atomic_number(symbol)
+    return elements
 
 
 def from_files(path: Path) -> Iterator[ReadStructure]:
@@ -88,10 +123,11 @@ def from_materials_project(chemsys: str) -> Iterator[ReadStructure]:
     Raises
     ------
     InputError
-        If there is no key in MP_API_KEY (or PMG_MAPI_KEY).
+        If an element is unknown, or there is no key in MP_API_KEY (or PMG_MAPI_KEY).
     EngineError
-        If the package mp-api is not installed.
+        If the package mp-api is not installed, or the Materials Project does not answer.
     """
+    elements = _elements(chemsys)
     key = os.environ.get("MP_API_KEY") or os.environ.get("PMG_MAPI_KEY")
     if not key:
         raise InputError("set MP_API_KEY to your key (materialsproject.org, dashboard)")
@@ -99,10 +135,14 @@ def from_materials_project(chemsys: str) -> Iterator[ReadStructure]:
         from mp_api.client import MPRester  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise EngineError("the package mp-api is missing: pip install mp-api") from None
-    elements = chemsys.split("-")
-    with MPRester(key, mute_progress_bars=True) as rester:
-        for entry in rester.get_entries_in_chemsys(elements):
-            yield ReadStructure(str(entry.entry_id), entry.structure)
+    try:
+        with MPRester(key, mute_progress_bars=True) as rester:
+            entries = list(rester.get_entries_in_chemsys(elements))
+    except Exception as error:  # noqa: BLE001 - the client raises many kinds
+        reason = " ".join(str(error).replace(key, "***").split())[:200]
+        raise EngineError(f"the Materials Project does not answer: {reason}") from None
+    for entry in entries:
+        yield read_one(str(entry.entry_id), partial(getattr, entry, "structure"))
 
 
 def from_optimade(url: str, chemsys: str) -> Iterator[ReadStructure]:
@@ -118,51 +158,92 @@ def from_optimade(url: str, chemsys: str) -> Iterator[ReadStructure]:
     Raises
     ------
     InputError
-        If the provider does not answer as OPTIMADE does.
+        If an element is unknown, or the provider does not answer as OPTIMADE does
+        (doi:10.1038/s41597-021-00974-z).
     """
-    elements = ",".join(f'"{symbol}"' for symbol in chemsys.split("-"))
+    elements = ",".join(f'"{symbol}"' for symbol in _elements(chemsys))
     base = url.rstrip("/")
-    base = base if base.rsplit("/", 1)[-1].startswith("v") else f"{base}/v1"
-    query = urlencode({"filter": f"elements HAS ONLY {elements}", "page_limit": PAGE})
+    if not re.search(r"/v\d+(\.\d+)*$", base):
+        base = f"{base}/v1"
+    query = urlencode(
+        {
+            "filter": f"elements HAS ONLY {elements}",
+            "page_limit": PAGE,
+            "response_fields": ",".join(FIELDS),
+        }
+    )
     following: str | None = f"{base}/structures?{query}"
-    while following:
+    seen: set[str] = set()
+    while following and following not in seen:
+        seen.add(following)
         page = _get_json(following)
-        for item in page.get("data", []):
+        for item in page["data"]:
             yield _from_resource(item)
         link = (page.get("links") or {}).get("next")
-        following = link.get("href") if isinstance(link, dict) else link
+        link = link.get("href") if isinstance(link, dict) else link
+        following = urljoin(following, link) if link else None
 
 
 def _get_json(url: str) -> dict[str, Any]:
+    """Fetch one page; its `data` is a list."""
     import requests
 
+    place = url.split("?", maxsplit=1)[0]
     try:
         response = requests.get(url, timeout=TIMEOUT)
-        response.raise_for_status()
-        page: dict[str, Any] = response.json()
-    except (requests.RequestException, ValueError) as error:
+    except requests.RequestException as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{url.split('?', maxsplit=1)[0]} does not answer as OPTIMADE: {reason}"
-        ) from None
+        raise InputError(f"{place} does not answer: {reason}") from None
+    try:
+        page = response.json()
+    except ValueError:
+        page = None
+    if not response.ok:
+        raise InputError(f"{place} answers {response.status_code}: {_detail(page, response)}")
+    if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+        raise InputError(f"{place} does not answer as OPTIMADE: there is no list 'data'")
     return page
 
 
-def _from_resource(item: dict[str, Any]) -> ReadStructure:
+def _detail(page: Any, response: Any) -> str:
+    """Say what the provider says about an error."""
+    found = page.get("errors") if isinstance(page, dict) else None
+    first = found[0] if isinstance(found, list) and found else None
+    text = first.get("detail") or first.get("title") if isinstance(first, dict) else None
+    return " ".join(str(text or response.reason).split())[:200]
+
+
+def _from_resource(item: Any) -> ReadStructure:
     """Turn an OPTIMADE structure into pymatgen's."""
+    if not isinstance(item, dict) or not isinstance(item.get("attributes"), dict):
+        return ReadStructure("structure", reason="is not an OPTIMADE structure")
+    label, attributes = str(item.get("id")), item["attributes"]
+    features = sorted(map(str, attributes.get("structure_features") or []))
+    if features:
+        return ReadStructure(label, reason=f"has {', '.join(features)}")
+    if attributes.get("nperiodic_dimensions", 3) not in {3, None}:
+        return ReadStructure(label, reason="is not periodic in three directions")
+    return read_one(label, partial(_from_attributes, attributes))
+
+
+def _from_attributes(attributes: dict[str, Any]) -> Structure:
     from pymatgen.core import Structure
 
-    label, attributes = str(item.get("id")), item.get("attributes", {})
-    features = set(attributes.get("structure_features") or [])
-    if features & {"disorder", "unknown_positions"}:
-        return ReadStructure(label, reason=f"has {', '.join(sorted(features))}")
-    try:
-        structure = Structure(
-            attributes["lattice_vectors"],
-            [site.rstrip("0123456789") for site in attributes["species_at_sites"]],
-            attributes["cartesian_site_positions"],
-            coords_are_cartesian=True,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        return ReadStructure(label, reason=f"is incomplete: {error}")
-    return ReadStructure(label, structure)
+    species = {item["name"]: item for item in attributes.get("species") or []}
+    names = [
+        _element(species[name]) if name in species else name
+        for name in attributes["species_at_sites"]
+    ]
+    lattice = attributes["lattice_vectors"]
+    positions = attributes["cartesian_site_positions"]
+    return Structure(lattice, names, positions, coords_are_cartesian=True)
+
+
+def _element(species: dict[str, Any]) -> dict[str, float]:
+    """Read the elements of a species and their shares, as pymatgen takes them."""
+    shares = species.get("concentration") or [1.0]
+    return {
+        symbol: share
+        for symbol, share in zip(species["chemical_symbols"], shares, strict=True)
+        if symbol != "vacancy"
+    }

@@ -177,6 +177,8 @@ def campaign_funnel(database: Database, campaign_id: str) -> dict[str, FunnelSta
             stage.unit = summary["unit"]
             for reason, number in summary["reasons"].items():
                 stage.reasons[reason] = stage.reasons.get(reason, 0) + number
+    if drawn := funnel.get(Stage.GENERATION.value):
+        drawn.n_in = drawn.n_out + drawn.n_failed + sum(drawn.reasons.values())
     order = [stage.value for stage in Stage]
     return dict(sorted(funnel.items(), key=lambda item: order.index(item[0])))
 

@@ -37,6 +37,7 @@ def server_dir(tmp_path_factory) -> Path:
         server.attach()
     reset_settings()
     yield folder
+    server.stop()  # whoever still uses it: a failed test may hold a database open
     server.detach()
 
 
