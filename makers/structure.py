@@ -71,7 +71,7 @@ class StructureMaker(StageMaker):
         formulas: list[str],
         symmetry_ids: list[str],
     ) -> TaskOutcome:
-        from screening.structure import Target, build_pool
+        from screening.structure import Target, build_pool, get_generator
 
         query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
@@ -88,9 +88,9 @@ class StructureMaker(StageMaker):
                 symmetry=guess,
                 volume_per_atom=guess.volume_per_atom if guess else None,
             )
-            pool = build_pool(target, self.methods, seed=derive_seed(self.seed or 0, formula))[
-                : self.top
-            ]
+            own = {"prototypes": get_generator("prototypes", self.checkpoint)}
+            seed = derive_seed(self.seed or 0, formula)
+            pool = build_pool(target, self.methods, seed, generators=own)[: self.top]
             outcome.n_out += bool(pool)
             if not pool:
                 outcome.count("no structure")

@@ -46,8 +46,15 @@ def generator_names() -> list[str]:
 
 
 @cache
-def get_generator(name: str) -> StructureGenerator:
-    """Make the generator of a method, with its defaults; one for the whole process.
+def get_generator(name: str, checkpoint: str | None = None) -> StructureGenerator:
+    """Make the generator of a method; one for the whole process.
+
+    Parameters
+    ----------
+    name
+        Name of the method.
+    checkpoint
+        What it reads instead of its bundled checkpoint, if it has one.
 
     Raises
     ------
@@ -57,7 +64,8 @@ def get_generator(name: str) -> StructureGenerator:
     if name not in GENERATORS:
         raise InputError(f"unknown structure method {name!r}: use one of {sorted(GENERATORS)}")
     module, generator = GENERATORS[name].split(":")
-    made: StructureGenerator = getattr(import_module(module), generator)()
+    make = getattr(import_module(module), generator)
+    made: StructureGenerator = make(checkpoint) if checkpoint else make()
     return made
 
 
