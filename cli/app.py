@@ -37,6 +37,10 @@ def _version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False,
@@ -62,21 +66,17 @@ def main() -> None:
     """Run a command; errors are one line and a non-zero exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        app(standalone_mode=False)
-    except typer.Abort:
-        code = 1
-    except typer.Exit as error:
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = _complain("interrupted; what is finished is kept: `screening resume` goes on", 130)
+        code = int(app(standalone_mode=False) or 0)  # typer turns Ctrl-C into a code
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
     except ScreeningError as error:
         code = _complain(str(error), error.exit_code)
     except OSError as error:
         code = _complain(_os_error(error), 1)
     except Exception as error:  # noqa: BLE001 - the last resort of a command line
         code = _unexpected(error)
-    else:
-        code = 0
+    if code == INTERRUPTED:
+        _complain("interrupted; what is finished is kept: `screening resume` goes on", code)
     sys.exit(code)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
+LOW_DISK = 30 * 1024 * 1024
 USERS = {
     "admin": [{"role": "root", "db": "admin"}],
     "screening": [
@@ -335,5 +336,7 @@ def _why(process: subprocess.Popen[bytes], log: Path, log_start: int) -> str:
     ):
         if sign in output:
             return f"mongod cannot start: {message}"
+    if shutil.disk_usage(log.parent).free < LOW_DISK:  # too full to write even its log
+        return f"mongod cannot start: the disk of {log.parent} is full: free some space"
     last = output.strip().splitlines()[-1][:200] if output.strip() else "no output"
     return f"mongod ended with exit code {process.returncode}: {last} (log: {log})"

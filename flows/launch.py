@@ -70,6 +70,8 @@ def run_flow(flow: Flow, database: Database) -> None:
 
 def _mark_failed(database: Database, campaign_id: str, error: BaseException) -> None:
     text = str(error) if isinstance(error, ScreeningError) else type(error).__name__
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        text = "interrupted"
     changes = {"state": CampaignState.FAILED.value, "error": text, "updated": utc_now()}
     try:
         database.patch(CampaignDoc, {campaign_id: changes})
