@@ -24,6 +24,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
     """Write an example campaign.yaml to start from."""
+    from rich.markup import escape
+
     from cli.formatting import console
     from flows.config import EXAMPLE
     from screening.errors import InputError
@@ -62,7 +64,7 @@ def run(
 
         batches = campaign.generation.generator().n_batches()
         text = f"{file} is a valid campaign: {batches} batches of compositions"
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text, markup=False)
         return
     _launch(campaign, launcher, quiet=quiet)
 
@@ -96,6 +98,8 @@ def _launch(campaign: object, launcher: str, *, quiet: bool) -> None:
 
 
 def _run_here(campaign: object, *, quiet: bool) -> None:
+    from rich.markup import escape
+
     from cli.formatting import console
     from cli.progress import stage_bars
     from cli.summary import print_campaign
@@ -116,6 +120,8 @@ def _run_here(campaign: object, *, quiet: bool) -> None:
 
 
 def _submit(campaign: object) -> None:
+    from rich.markup import escape
+
     from cli.formatting import console
     from flows.campaign import CampaignMaker
     from flows.launch import submit_campaign
@@ -123,8 +129,8 @@ def _submit(campaign: object) -> None:
     assert isinstance(campaign, CampaignMaker)
     document, fireworks = submit_campaign(campaign)
     console.print(
-        f"submitted {escape(document.name)} ({document.campaign_id}) as {len(fireworks)} fireworks; "
-        "the steps that follow are added while it runs\n"
+        f"submitted {escape(document.name)} ({document.campaign_id}) "
+        f"as {len(fireworks)} fireworks; the steps that follow are added while it runs\n"
         'next: [bold]eval "$(screening config env)" && rlaunch rapidfire[/], then '
         f"[bold]screening status {escape(document.name)}[/]",
         highlight=False,

@@ -76,7 +76,7 @@ def query(
     show(rows, columns, as_json=as_json, as_csv=as_csv)
     if page.after:  # beside the data where a program reads them
         place = errors if as_json or as_csv else console
-        place.print(f"more: --after {page.after}", highlight=False, soft_wrap=True)
+        place.print(f"more: --after {page.after}", highlight=False)
 
 
 def show_document(
@@ -150,4 +150,4 @@ def export(
     from stores import open_database
 
     paths = write_structures(open_database(), identifiers or [], filter_text, file_format, out)
-    console.print(f"wrote {len(paths)} files to {out}")
+    console.print(f"wrote {len(paths)} files to {out}", markup=False)

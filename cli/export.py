@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from stores import Database
 
 FORMATS = {"cif": "cif", "poscar": "poscar", "extxyz": "extxyz", "json": "json"}
-SYMPREC = 0.01
 
 
 def write_structures(
@@ -90,9 +89,9 @@ def _write(database: Database, identifier: str, file_format: str, folder: Path) 
 
 def _text(structure: Structure, row: dict[str, Any], file_format: str) -> str:
     if file_format == "cif":
-        from pymatgen.io.cif import CifWriter
+        from dashboard.cif import cif_text
 
-        return str(CifWriter(structure, symprec=SYMPREC))
+        return cif_text(structure)
     if file_format == "poscar":
         text: str = structure.to(fmt="poscar")
         return text

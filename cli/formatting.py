@@ -25,7 +25,16 @@ errors = Console(stderr=True, soft_wrap=True)
 
 LONG = {"why", "value", "meaning", "from", "finding", "fix", "error", "label", "tasks", "found_by"}
 """Columns whose text may go over several lines."""
-OPTIONAL = ("others", "nsites", "known", "volume_per_atom", "state", "failed")
+OPTIONAL = (
+    "others",
+    "launcher",
+    "created",
+    "nsites",
+    "known",
+    "volume_per_atom",
+    "state",
+    "failed",
+)
 """Columns that go first when the terminal is narrow."""
 MATERIAL_COLUMNS = {
     "material_id": "id",

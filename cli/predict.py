@@ -65,7 +65,7 @@ def predict(
     if out is not None:
         paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
         place = errors if as_json or as_csv else console
-        place.print(f"wrote {len(paths)} files to {out}", markup=False, soft_wrap=True)
+        place.print(f"wrote {len(paths)} files to {out}", markup=False)
 
 
 def _methods(text: str, top: int) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,8 @@ def report(
     top: Annotated[int, typer.Option(help="Crystals with pictures.", min=0, max=200)] = 12,
 ) -> None:
     """Write the report of a campaign: funnel, hull, crystals, phonons, provenance."""
+    from rich.markup import escape
+
     from cli.formatting import console
     from dashboard.report import write_report
     from stores import open_database
@@ -30,11 +33,12 @@ def report(
 
     database = open_database()
     document = find_campaign(database, campaign)
-    folder = out or Path(f"report-{document.name}")
+    folder = out or Path("report-" + re.sub(r"[^\w.-]+", "-", document.name))
     path, files = write_report(database, document, folder, top=top)
+    name = escape(str(path))
     console.print(
-        f"wrote {path} and {len(files)} CIF files in {folder / 'cif'}\n"
-        f"next: open {path} in a browser; [bold]screening lineage ID[/] tells where a crystal "
+        f"wrote {name} and {len(files)} CIF files in {escape(str(folder / 'cif'))}\n"
+        f"next: open {name} in a browser; [bold]screening lineage ID[/] tells where a crystal "
         "comes from; [bold]screening predict Li3MnS4[/] does one composition",
         highlight=False,
         soft_wrap=True,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from pymatgen.core import Structure
-from pymatgen.io.cif import CifWriter
 
+from dashboard.cif import SYMPREC, cif_text
 from dashboard.figures import (
     funnel_figure,
     hull_figure,
@@ -15,7 +15,7 @@ from dashboard.figures import (
     phonon_figure,
     structure_figure,
 )
-from screening.schemas import HullDoc, MaterialDoc, PhononDoc, utc_now
+from screening.schemas import HullDoc, MaterialDoc, PhononDoc, SpaceGroupDoc, utc_now
 from stores.queries import campaign_funnel
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from screening.schemas import CampaignDoc
     from stores import Database
 
-SYMPREC = 0.01
 CONFIG = {"displaylogo": False, "responsive": True}
 
 
@@ -150,8 +149,11 @@ def _card(database: Database, material: MaterialDoc) -> dict[str, Any]:
 
 
 def _conventional(structure: Structure) -> Structure:
+    """Return the conventional cell, or the cell as it is where spglib finds no symmetry."""
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+    if SpaceGroupDoc.from_structure(structure, SYMPREC) is None:
+        return structure
     return SpacegroupAnalyzer(structure, symprec=SYMPREC).get_conventional_standard_structure()
 
 
@@ -172,6 +174,5 @@ def _models(database: Database, campaign: CampaignDoc) -> list[dict[str, Any]]:
 
 def _write_cif(material: MaterialDoc, folder: Path) -> Path:
     path = folder / f"{material.formula_pretty}_{material.material_id}.cif"
-    writer = CifWriter(Structure.from_dict(material.structure), symprec=SYMPREC)
-    path.write_text(str(writer), encoding="utf-8")
+    path.write_text(cif_text(Structure.from_dict(material.structure)), encoding="utf-8")
     return path

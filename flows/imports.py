@@ -223,6 +223,9 @@ def _from_resource(item: Any) -> ReadStructure:
         return ReadStructure(label, reason=f"has {', '.join(features)}")
     if attributes.get("nperiodic_dimensions", 3) not in {3, None}:
         return ReadStructure(label, reason="is not periodic in three directions")
+    missing = [name for name in FIELDS[:3] if not attributes.get(name)]
+    if missing:
+        return ReadStructure(label, reason=f"has no {', '.join(missing)}")
     return read_one(label, partial(_from_attributes, attributes))
 
 

@@ -86,23 +86,33 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
     """
     run_campaign(campaign)
     formula = (campaign.generation.formulas or [""])[0]
-    relaxed = campaign.until != "structure"
-    query: dict[str, Any] = {"formula": formula, "role": StructureRole.CANDIDATE.value}
-    if relaxed:
-        query |= {"stage": "relaxed", "relaxation.engine": campaign.relax.source(), "state": "ok"}
-    else:
-        query |= {"stage": "generated"}
-    documents = list(database.find(StructureDoc, query, blobs=False))
-    if not relaxed:
-        return [_row(doc) for doc in documents]
+    if campaign.until == "structure":
+        return [_row(doc) for doc in _pool(database, campaign.campaign_id)]
     from screening.relax import group_duplicates
 
+    query = {
+        "formula": formula,
+        "role": StructureRole.CANDIDATE.value,
+        "stage": "relaxed",
+        "relaxation.engine": campaign.relax.source(),
+        "state": "ok",
+    }
+    documents = list(database.find(StructureDoc, query, blobs=False))
     groups = group_duplicates(documents)
     above = _above_hull(database, formula)
     rows = [_row(group[0], members=group) for group in groups]
     for row in rows:
         row["energy_above_hull"] = above.get(row["structure_id"])
     return sorted(rows, key=lambda row: row["energy_per_atom"])[: campaign.structure.top]
+
+
+def _pool(database: Database, campaign_id: str) -> list[StructureDoc]:
+    """Generated structures of a campaign in the order of the pool."""
+    tasks = database.rows("tasks", {"campaign_ids": campaign_id, "stage": "structure"})
+    names = [name for task in tasks for name in task["summary"]["ids"]]
+    query = {"structure_id": {"$in": names}}
+    found = {doc.structure_id: doc for doc in database.find(StructureDoc, query, blobs=False)}
+    return [found[name] for name in names]
 
 
 def _above_hull(database: Database, formula: str) -> dict[str, float]:

@@ -12,6 +12,8 @@ from dashboard.figures.style import ACCENT, BAD, GOOD, MUTED, styled
 if TYPE_CHECKING:
     from screening.schemas import HullDoc, HullEntry
 
+ON_HULL = 1e-6
+"""Entries up to this far above (eV/atom) are on the hull."""
 SCALE = [[0, GOOD], [0.5, "#d9b44a"], [1, BAD]]
 PLACES = ("top center", "bottom center", "middle right", "middle left")
 """Labels go round, so that neighbours do not cover each other."""
@@ -26,15 +28,24 @@ def hull_figure(hull: HullDoc, *, max_above_hull: float = 0.3) -> go.Figure:
     hull
         The hull.
     max_above_hull
-        Entries farther above (eV/atom) are left out.
+        Entries farther above (eV/atom) are left out, as are those whose energy is not trusted.
     """
     elements = hull.chemsys.split("-")
-    shown = [entry for entry in hull.entries if entry.energy_above_hull <= max_above_hull]
+    shown = [
+        entry
+        for entry in hull.entries
+        if entry.outlier is None and entry.energy_above_hull <= max_above_hull
+    ]
     if len(elements) == 2:
         return _binary(hull, shown, elements)
     if len(elements) == 3:
         return _ternary(hull, shown, elements)
     return _distances(shown)
+
+
+def _on_hull(entry: HullEntry) -> bool:
+    """Whether an entry shapes the hull; the distance of an outlier may be negative."""
+    return entry.outlier is None and entry.energy_above_hull <= ON_HULL
 
 
 def _fraction(entry: HullEntry, element: str) -> float:
@@ -43,7 +54,7 @@ def _fraction(entry: HullEntry, element: str) -> float:
 
 def _label(entry: HullEntry) -> str:
     """Name stable compounds; the corners have their names already."""
-    named = entry.energy_above_hull <= 1e-6 and len(entry.composition) > 1
+    named = _on_hull(entry) and len(entry.composition) > 1
     return entry.formula if named else ""
 
 
@@ -57,7 +68,7 @@ def _text(entry: HullEntry) -> str:
 
 def _binary(hull: HullDoc, shown: list[HullEntry], elements: list[str]) -> go.Figure:
     stable = sorted(
-        (entry for entry in hull.entries if entry.energy_above_hull <= 1e-6),
+        filter(_on_hull, hull.entries),
         key=lambda entry: _fraction(entry, elements[1]),
     )
     figure = go.Figure(
@@ -76,11 +87,15 @@ def _binary(hull: HullDoc, shown: list[HullEntry], elements: list[str]) -> go.Fi
             figure.add_scatter(
                 x=[_fraction(entry, elements[1]) for entry in group],
                 y=[entry.formation_energy_per_atom for entry in group],
-                mode="markers",
+                mode="markers+text",
                 name=role,
                 marker=_marker(group, symbol, first=not figure.data[1:]),
-                text=[_text(entry) for entry in group],
-                hovertemplate="%{text}<extra></extra>",
+                text=[_label(entry) for entry in group],
+                textposition="bottom center",
+                textfont={"size": 11},
+                cliponaxis=False,
+                customdata=[_text(entry) for entry in group],
+                hovertemplate="%{customdata}<extra></extra>",
             )
     styled(figure, height=420)
     figure.update_xaxes(title=f"fraction of {elements[1]}", range=[-0.02, 1.02])
@@ -103,6 +118,7 @@ def _ternary(hull: HullDoc, shown: list[HullEntry], elements: list[str]) -> go.F
             hoverinfo="skip",
             showlegend=False,
         )
+    shown_roles = [role for role in MARKS if any(entry.role == role for entry in shown)]
     for role, symbol in MARKS.items():
         group = sorted(
             (entry for entry in shown if entry.role == role), key=lambda e: -e.energy_above_hull
@@ -115,7 +131,7 @@ def _ternary(hull: HullDoc, shown: list[HullEntry], elements: list[str]) -> go.F
                 },
                 mode="markers+text",
                 name=role,
-                marker=_marker(group, symbol, first=role == "candidate"),
+                marker=_marker(group, symbol, first=role == shown_roles[0]),
                 text=[_label(entry) for entry in group],
                 textposition=[PLACES[i % len(PLACES)] for i in range(len(group))],
                 cliponaxis=False,
@@ -141,7 +157,7 @@ def _tie_lines(hull: HullDoc, elements: list[str]) -> set[tuple[str, str]]:
     """Pairs of stable phases that are joined by an edge of the lower hull."""
     from scipy.spatial import ConvexHull
 
-    stable = [entry for entry in hull.entries if entry.energy_above_hull <= 1e-6]
+    stable = list(filter(_on_hull, hull.entries))
     points = [
         [*(_fraction(entry, el) for el in elements[1:]), entry.formation_energy_per_atom]
         for entry in stable
@@ -160,7 +176,7 @@ def _distances(shown: list[HullEntry]) -> go.Figure:
     rows = sorted(shown, key=lambda entry: entry.energy_above_hull)[:40]
     figure = go.Figure(
         go.Bar(
-            x=[entry.formula for entry in rows],
+            x=list(range(len(rows))),  # a formula may have several crystals
             y=[entry.energy_above_hull for entry in rows],
             marker_color=ACCENT,
             text=[_text(entry) for entry in rows],
@@ -169,6 +185,8 @@ def _distances(shown: list[HullEntry]) -> go.Figure:
         )
     )
     styled(figure, height=420)
+    names = [entry.formula for entry in rows]
+    figure.update_xaxes(tickvals=list(range(len(rows))), ticktext=names)
     figure.update_yaxes(title="energy above the hull (eV/atom)")
     return figure
 
@@ -176,7 +194,7 @@ def _distances(shown: list[HullEntry]) -> go.Figure:
 def _marker(group: list[HullEntry], symbol: str, *, first: bool) -> dict[str, object]:
     return {
         "symbol": symbol,
-        "size": [13 if entry.energy_above_hull <= 1e-6 else 9 for entry in group],
+        "size": [13 if _on_hull(entry) else 9 for entry in group],
         "color": [entry.energy_above_hull * 1000 for entry in group],
         "cmin": 0,
         "cmax": 150,

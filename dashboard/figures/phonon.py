@@ -54,9 +54,9 @@ def phonon_figure(phonon: PhononDoc) -> go.Figure | None:
 
 def _draw_bands(figure: go.Figure, distances: Any, frequencies: Any) -> None:
     """Add every branch once in blue, and its imaginary part in red."""
-    for color, values in (
-        (ACCENT, frequencies),
-        (BAD, np.where(frequencies < 0, frequencies, np.nan)),
+    for color, width, values in (
+        (ACCENT, 1.2, frequencies),
+        (BAD, 2.0, np.where(frequencies < 0, frequencies, np.nan)),
     ):
         if np.isnan(values).all():
             continue
@@ -67,7 +67,7 @@ def _draw_bands(figure: go.Figure, distances: Any, frequencies: Any) -> None:
                 x=np.tile(x, values.shape[1]),
                 y=branches.T.ravel(),
                 mode="lines",
-                line={"color": color, "width": 1.2},
+                line={"color": color, "width": width},
                 hovertemplate="%{y:.2f} THz<extra></extra>",
             ),
             row=1,

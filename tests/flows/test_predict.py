@@ -19,6 +19,7 @@ def emt():
 
 
 def test_structures_only(database, emt):
+    predict(database, emt("Cu3Au", until="structure", seed=5))
     rows = predict(database, emt("Cu3Au", until="structure"))
     assert 1 <= len(rows) <= 4
     assert rows[0]["state"] == "generated"

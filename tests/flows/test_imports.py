@@ -1,0 +1,301 @@
+"""Competing phases from files and from OPTIMADE providers: a real HTTP server, real JSON."""
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from flows.imports import (
+    from_files,
+    from_materials_project,
+    from_optimade,
+    import_structures,
+)
+from screening.errors import EngineError, InputError
+from screening.readers import ReadStructure
+from screening.schemas import StructureDoc, StructureRole, StructureStage
+
+
+def crystal(anion="Cl", a=4.1):
+    return Structure(Lattice.cubic(a), ["Cs", anion], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def species(name, symbols=None, concentration=None):
+    symbols = symbols or [name]
+    shares = concentration or [1.0] * len(symbols)
+    return {"name": name, "chemical_symbols": symbols, "concentration": shares}
+
+
+def resource(identifier, structure, **attributes):
+    """Describe a structure as a provider does."""
+    names = [site.specie.symbol for site in structure]
+    return {
+        "id": identifier,
+        "type": "structures",
+        "attributes": {
+            "lattice_vectors": structure.lattice.matrix.tolist(),
+            "cartesian_site_positions": structure.cart_coords.tolist(),
+            "species_at_sites": names,
+            "species": [species(name) for name in sorted(set(names))],
+            "structure_features": [],
+            "nperiodic_dimensions": 3,
+            **attributes,
+        },
+    }
+
+
+class Provider:
+    """Answers /v1/structures page by page, as the OPTIMADE specification says."""
+
+    def __init__(self):
+        self.resources, self.requests = [], []
+        self.size, self.status, self.body = 2, 200, None
+        self.style = "object"
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, body = provider.answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/vnd.api+json")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def answer(self, target):
+        self.requests.append(target)
+        parts = urlsplit(target)
+        query = parse_qs(parts.query)
+        if self.body is not None:
+            return self.status, self.body
+        if parts.path.removeprefix("/base") != "/v1/structures":
+            return 404, b"<html>Not here</html>"
+        start = int(query.get("page_offset", ["0"])[0])
+        stop = start + self.size
+        more = stop < len(self.resources)
+        content = {
+            "data": self.resources[start:stop],
+            "meta": {"api_version": "1.1.0", "more_data_available": more},
+            "links": {"next": self.link(parts.path, stop) if more else None},
+        }
+        return 200, json.dumps(content).encode()
+
+    def link(self, path, offset):
+        href = f"{path}?page_offset={offset}"
+        styles = {"object": {"href": self.url + href}, "text": self.url + href, "relative": href}
+        return styles[self.style]
+
+
+@pytest.fixture
+def provider(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    provider = Provider()
+    thread = threading.Thread(target=provider.server.serve_forever, args=(0.02,))
+    thread.start()
+    yield provider
+    provider.server.shutdown()
+    thread.join()
+    provider.server.server_close()
+
+
+def fetch(provider, chemsys="Br-Cl-Cs", base=""):
+    return list(from_optimade(provider.url + base, chemsys))
+
+
+@pytest.mark.parametrize("style", ["object", "text", "relative"])
+@pytest.mark.parametrize("base", ["", "/", "/v1", "/base", "/base/v1/"])
+def test_optimade_pages_are_followed(provider, style, base):
+    provider.style = style
+    provider.resources = [resource(f"x-{i}", crystal(a=4 + i / 10)) for i in range(5)]
+    found = fetch(provider, base=base)
+    assert [item.label for item in found] == [f"x-{i}" for i in range(5)]
+    assert [round(item.structure.lattice.a, 3) for item in found] == [4.0, 4.1, 4.2, 4.3, 4.4]
+    assert len(provider.requests) == 3
+
+
+def test_optimade_asks_for_the_system_and_the_needed_fields(provider):
+    assert fetch(provider, "Li-Mn-S") == []
+    query = parse_qs(urlsplit(provider.requests[0]).query)
+    assert query["filter"] == ['elements HAS ONLY "Li","Mn","S"']
+    fields = query["response_fields"][0].split(",")
+    assert {"lattice_vectors", "species", "cartesian_site_positions"} <= set(fields)
+
+
+def test_optimade_species_need_not_be_called_like_elements(provider):
+    names = {"species_at_sites": ["cation", "anion-2"]}
+    kinds = [species("cation", ["Cs"]), species("anion-2", ["Br"])]
+    provider.resources = [resource("a", crystal(), **names, species=kinds)]
+    (item,) = fetch(provider)
+    assert item.structure.reduced_formula == "CsBr"
+    assert [site.specie.symbol for site in item.structure] == ["Cs", "Br"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"structure_features": ["disorder"]}, "has disorder"),
+        ({"structure_features": ["implicit_atoms"]}, "has implicit_atoms"),
+        ({"structure_features": ["assemblies", "disorder"]}, "has assemblies, disorder"),
+        ({"nperiodic_dimensions": 2}, "three directions"),
+        ({"lattice_vectors": None}, "has no lattice_vectors"),
+        ({"species_at_sites": []}, "has no species_at_sites"),
+        ({"cartesian_site_positions": [[0, 0, 0]]}, "!="),
+        ({"cartesian_site_positions": [[0, 0, 0], [0, 0, 0.01]]}, "closer than"),
+        ({"species_at_sites": ["Cs", "mystery"]}, "holds Mystery"),
+        (
+            {"species": [species("Cs", ["Cs", "vacancy"], [0.5, 0.5]), species("Cl")]},
+            "partly occupied",
+        ),
+        ({"species": [species("Cs", ["X"]), species("Cl")]}, "holds X"),
+        ({"species": [{"name": "Cs"}, species("Cl")]}, "has no 'chemical_symbols'"),
+    ],
+)
+def test_optimade_structures_that_cannot_be_used(provider, attributes, reason):
+    bad = resource("bad", crystal(), **attributes)
+    provider.resources = [resource("a", crystal()), bad, resource("z", crystal("Br"))]
+    first, item, last = fetch(provider)
+    assert first.structure
+    assert last.structure
+    assert item.structure is None
+    assert item.label == "bad"
+    assert item.reason
+    assert reason in item.reason
+
+
+@pytest.mark.parametrize("item", [None, "x", {}, {"id": "a", "attributes": None}])
+def test_optimade_items_that_are_no_structures(provider, item):
+    provider.resources = [item, resource("a", crystal())]
+    found = fetch(provider)
+    assert [entry.structure is None for entry in found] == [True, False]
+    assert found[0].reason == "is not an OPTIMADE structure"
+
+
+def test_optimade_errors_are_passed_on(provider):
+    error = {"status": "501", "title": "Not Implemented", "detail": "HAS ONLY is not supported"}
+    provider.status, provider.body = 501, json.dumps({"errors": [error]}).encode()
+    with pytest.raises(InputError, match="structures answers 501: HAS ONLY is not supported"):
+        fetch(provider)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (404, b"<html>", "answers 404: Not Found"),
+        (500, b'{"errors": []}', "answers 500: Internal Server Error"),
+        (200, b"<html>", "does not answer as OPTIMADE"),
+        (200, b"[]", "does not answer as OPTIMADE"),
+        (200, b'{"data": {"id": 1}}', "does not answer as OPTIMADE"),
+        (200, b'{"meta": {}}', "does not answer as OPTIMADE"),
+    ],
+)
+def test_answers_that_are_not_optimade(provider, status, body, message):
+    provider.status, provider.body = status, body
+    with pytest.raises(InputError, match=message) as caught:
+        fetch(provider)
+    assert "\n" not in str(caught.value)
+    assert "filter=" not in str(caught.value).split(message)[0]
+
+
+def test_a_page_that_leads_to_itself_ends(provider):
+    link = f"{provider.url}/v1/structures?page_offset=0"
+    page = {"data": [resource("a", crystal())], "links": {"next": link}}
+    provider.body = json.dumps(page).encode()
+    assert len(fetch(provider)) == 2
+    assert len(provider.requests) == 2
+
+
+def test_a_provider_that_is_down():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(InputError, match=f"127.0.0.1:{port}/v1/structures does not answer"):
+        list(from_optimade(f"http://127.0.0.1:{port}", "Li-S"))
+    with pytest.raises(InputError, match="does not answer"):
+        list(from_optimade("not a url", "Li-S"))
+
+
+@pytest.mark.parametrize("source", [lambda c: from_optimade("http://127.0.0.1:9", c),
+                                    from_materials_project])  # fmt: skip
+def test_unknown_elements_are_found_before_asking(source):
+    with pytest.raises(InputError, match="unknown element 'Xx'"):
+        list(source("Li-Xx"))
+
+
+def test_the_materials_project_needs_a_key(monkeypatch):
+    monkeypatch.delenv("MP_API_KEY", raising=False)
+    monkeypatch.delenv("PMG_MAPI_KEY", raising=False)
+    with pytest.raises(InputError, match="set MP_API_KEY"):
+        list(from_materials_project("Li-S"))
+
+
+def test_the_materials_project_needs_its_package(monkeypatch):
+    monkeypatch.setenv("MP_API_KEY", "secret-key")
+    monkeypatch.setitem(__import__("sys").modules, "mp_api.client", None)
+    with pytest.raises(EngineError, match="mp-api is missing") as caught:
+        list(from_materials_project("Li-S"))
+    assert "secret-key" not in str(caught.value)
+
+
+def test_files_become_competing_phases(database, tmp_path):
+    for anion in ("Cl", "Br"):
+        (tmp_path / f"{anion}.cif").write_text(crystal(anion).to(fmt="cif"))
+    (tmp_path / "bad.cif").write_text("nothing")
+    report = import_structures(database, from_files(tmp_path), "mine")
+    assert report.n_imported == 2
+    assert report.chemsys == {"Cl-Cs", "Br-Cs"}
+    assert [label for label, _ in report.rejected] == [str(tmp_path / "bad.cif")]
+    documents = list(database.find(StructureDoc))
+    assert {document.formula for document in documents} == {"CsCl", "CsBr"}
+    for document in documents:
+        assert document.role == StructureRole.IMPORTED
+        assert document.stage == StructureStage.GENERATED
+        assert document.symmetry.number == 221
+        (origin,) = document.origins
+        assert origin.method == "mine"
+        assert origin.template.endswith(".cif")
+
+
+def test_a_provider_becomes_competing_phases(database, provider):
+    provider.resources = [resource(f"x-{i}", crystal(a=4 + i / 10)) for i in range(3)]
+    provider.resources[1]["attributes"]["structure_features"] = ["disorder"]
+    report = import_structures(database, from_optimade(provider.url, "Cl-Cs"), provider.url)
+    assert report.n_imported == 2
+    assert report.rejected == [("x-1", "has disorder")]
+    rows = list(database.rows("structures", {}, ["origins"]))
+    assert {row["origins"][0]["template"] for row in rows} == {"x-0", "x-2"}
+    assert {row["origins"][0]["method"] for row in rows} == {provider.url}
+
+
+def test_importing_twice_doubles_nothing(database, tmp_path):
+    texts = [crystal(anion).to(fmt="poscar") for anion in ("Cl", "Br", "Cl")]
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.vasp").write_text(text)
+    reports = [import_structures(database, from_files(tmp_path), "mine") for _ in range(2)]
+    assert [report.n_imported for report in reports] == [2, 2]
+    assert database.raw("structures").count_documents({}) == 2
+
+
+def test_an_import_does_not_take_over_what_is_there(database):
+    candidate = StructureDoc.from_structure(crystal(), stage=StructureStage.GENERATED)
+    database.upsert([candidate])
+    items = [ReadStructure("a.json#0", crystal()), ReadStructure("b.json#0", crystal("Br"))]
+    report = import_structures(database, items, "mine")
+    assert report.rejected == [("a.json#0", "is in the database already, as candidate")]
+    assert report.n_imported == 1
+    assert database.get(StructureDoc, candidate.structure_id).role == StructureRole.CANDIDATE
+
+
+def test_nothing_to_import(database):
+    report = import_structures(database, [], "mine")
+    assert report.n_imported == 0
+    assert report.rejected == []
+    assert report.chemsys == set()
