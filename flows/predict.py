@@ -107,7 +107,7 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
 
 
 def _pool(database: Database, campaign_id: str) -> list[StructureDoc]:
-    """Generated structures of a campaign in the order of the pool."""
+    """List the generated structures of a campaign in the order of the pool."""
     tasks = database.rows("tasks", {"campaign_ids": campaign_id, "stage": "structure"})
     names = [name for task in tasks for name in task["summary"]["ids"]]
     query = {"structure_id": {"$in": names}}
