@@ -7,10 +7,13 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness import Report
 
 ROOT = Path(__file__).parents[1]
 CAMPAIGN = """\
@@ -137,3 +140,16 @@ def kill_and_compare(folder: Path, kills: int, *, seed: int = 0, processes: int 
         sum(attempt["state"] == "finished" for attempt in task["attempts"]) > 1 for task in tasks
     )
     return Comparison(done, len(theirs), len(ours), ours == theirs, doubled, seconds)
+
+
+def run(items: int, seed: int, repeats: int) -> Report:  # noqa: ARG001 - as of all benchmarks
+    """Kill a campaign `items` times at moments drawn from `seed`, and compare its materials."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = kill_and_compare(Path(folder), kills=items, seed=seed)
+    report = Report("Materials of a campaign that was killed again and again, two processes")
+    report.figures["processes killed"] = result.kills
+    report.figures["undisturbed run, s"] = round(result.seconds, 1)
+    found = f"{result.resumed}, undisturbed {result.undisturbed}"
+    report.check("same materials", found, passed=result.equal and result.undisturbed > 0)
+    report.check("tasks finished twice", str(result.doubled), passed=result.doubled == 0)
+    return report
