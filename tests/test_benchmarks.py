@@ -1,0 +1,146 @@
+"""Benchmarks run on a few items, agree with their peers, and write what they promise."""
+
+import json
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+
+import numpy as np
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS, main
+from benchmarks.harness import race
+from benchmarks.inputs import crystals, matgan, mixed_compositions
+
+PEERS = {
+    "validity": "smact",
+    "features": "matminer",
+    "relax": "chgnet",
+    "random": "pyxtal",
+    "hull": "pymatgen",
+}
+REPORT = {
+    "items", "seed", "repeats", "title", "peer", "rows", "checks", "figures", "versions", "passed",
+}  # fmt: skip
+ROW = {"name", "unit", "count", "repeats", "ours", "peer", "ratio"}
+MACHINE = {"system", "python", "processor", "cores", "threads", "load", "load_after"}
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """Status, printed text and figures of a run of all benchmarks."""
+    path = tmp_path_factory.mktemp("benchmarks") / "figures.json"
+    text = StringIO()
+    with redirect_stdout(text):
+        status = main(["--items", "2", "--seed", "3", "--repeats", "1", "--json", str(path)])
+    return status, text.getvalue(), json.loads(path.read_text())
+
+
+def test_all_but_resume_run_without_a_name(everything):
+    _, text, figures = everything
+    assert list(figures["benchmarks"]) == list(PEERS) == [n for n in BENCHMARKS if n != "resume"]
+    assert all(f"  {name}" in text for name in BENCHMARKS)
+    assert set(figures["machine"]) == MACHINE
+    assert figures["machine"]["cores"] >= 1
+
+
+def test_status_tells_whether_all_passed(everything):
+    status, _, figures = everything
+    assert status == int(not all(each["passed"] for each in figures["benchmarks"].values()))
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_figures_of_a_benchmark(name, everything):
+    pytest.importorskip(PEERS[name])
+    _, text, figures = everything
+    figure = figures["benchmarks"][name]
+    assert set(figure) == REPORT
+    assert (figure["items"], figure["seed"], figure["repeats"]) == (2, 3, 1)
+    assert figure["passed"], figure["checks"]
+    assert figure["checks"]
+    assert {"crystal-screening", "numpy", PEERS[name]} <= set(figure["versions"])
+    for row in figure["rows"]:
+        assert set(row) == ROW
+        assert row["repeats"] == 1
+        assert row["count"] >= 2
+        assert row["name"] in text
+        for side in ("ours", "peer", "ratio"):
+            assert 0 < row[side]["low"] <= row[side]["median"] <= row[side]["high"]
+        assert row["ratio"]["median"] == pytest.approx(
+            row["ours"]["median"] / row["peer"]["median"]
+        )
+    assert len(figure["rows"]) == (1 if name in {"relax", "random"} else 2)
+
+
+def test_relaxation_tells_the_energy_differences(everything):
+    figures = everything[2]["benchmarks"]["relax"]["figures"]
+    assert figures["ours, s/structure"] > 0
+    assert figures["peer, s/structure"] > 0
+    assert any("ours - peer, meV/atom" in label for label in figures)
+
+
+def test_without_a_peer_the_others_run_and_the_status_is_1(monkeypatch, capsys, tmp_path):
+    for name in [each for each in sys.modules if each.startswith("matminer.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matminer", None)
+    path = tmp_path / "figures.json"
+    arguments = ["--items", "2", "--repeats", "1", "--json", str(path)]
+    assert main(["features", "hull", *arguments]) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if "crystal-screening[" in line]
+    assert lines == ["features: matminer is not installed: pip install 'crystal-screening[bench]'"]
+    figures = json.loads(path.read_text())["benchmarks"]
+    assert figures["hull"]["passed"]
+    assert not figures["features"]["passed"]
+
+
+def test_another_verdict_than_the_peers_fails(monkeypatch, capsys):
+    screening = pytest.importorskip("smact.screening")
+    theirs = screening.smact_validity
+    monkeypatch.setattr(screening, "smact_validity", lambda each: not theirs(each))
+    assert main(["validity", "--items", "3", "--repeats", "1"]) == 1
+    assert "3 of 3 differ" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["speed"], "unknown benchmark 'speed'"),
+        (["hull", "--items", "0"], "--items 0 must be at least 1"),
+        (["hull", "--repeats", "0"], "--repeats 0 must be at least 1"),
+        (["hull", "--json", "nowhere/figures.json"], "its folder does not exist"),
+    ],
+)
+def test_wrong_arguments(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_rates_are_medians_of_turns():
+    turns = []
+
+    def work(name, size):
+        turns.append(name)
+        return range(size)
+
+    row, ours, peer = race(
+        "nothing", "1/s", lambda: work("a", 10**6), lambda: work("b", 5), repeats=3
+    )
+    assert (len(ours), len(peer), row.count) == (10**6, 5, 10**6)
+    changes = [a for a, b in zip(turns, [None, *turns], strict=False) if a != b]
+    assert changes == ["a", "b"] * 3
+    assert row.ratio.low <= row.ratio.median <= row.ratio.high
+
+
+def test_inputs_repeat():
+    for make in (matgan, mixed_compositions):
+        first, again, other = make(20, 0), make(20, 0), make(20, 1)
+        assert len(first) == 20
+        assert first.formulas() == again.formulas() != other.formulas()
+    assert matgan(20, 0, max_atoms=5).n_atoms().max() <= 5
+    methods, first = crystals(4, 0)
+    assert methods == ["prototypes", "random"] * 2
+    for one, same in zip(first, crystals(4, 0)[1], strict=True):
+        assert np.array_equal(one.lattice.matrix, same.lattice.matrix)
+        assert np.array_equal(one.frac_coords, same.frac_coords)
