@@ -1,4 +1,4 @@
-"""Measure against the peers: `python -m benchmarks [NAME ...]`; without a name, all but resume."""
+"""Measure: `python -m benchmarks [NAME ...]`; without a name, all that compare with a peer."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ BENCHMARKS = {
         "random_crystals", 50, "compositions", "random symmetric crystals, against pyxtal"
     ),
     "hull": Benchmark("hull", 1000, "phases", "energies above the hull, against pymatgen"),
+    "funnel": Benchmark(
+        "funnel", 5_000_000, "compositions", "from the generator to the best 100", unasked=False
+    ),
     "resume": Benchmark(
         "resume", 10, "kills", "a killed campaign, against an undisturbed one", unasked=False
     ),
@@ -66,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         description=f"{__doc__}\n\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", nargs="*", help="which; default: all but resume")
+    parser.add_argument("name", nargs="*", help="which; default: all that compare with a peer")
     parser.add_argument("--items", type=int, help="how many items, for each benchmark")
     parser.add_argument("--seed", type=int, default=0, help="seed of the inputs (default 0)")
     parser.add_argument("--repeats", type=int, default=3, help="repeats in turns (default 3)")

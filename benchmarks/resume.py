@@ -9,11 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 CAMPAIGN = """\
@@ -60,8 +64,11 @@ class Comparison:
 
 def command(folder: Path, *arguments: str, processes: int = 1) -> subprocess.Popen[bytes]:
     """Start ``screening`` on the database in `folder`."""
+    settings = folder / "settings.yaml"
+    settings.write_text("{}\n")
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("SCREENING_")},
+        "SCREENING_CONFIG_FILE": str(settings),  # never the user's own database
         "SCREENING_DATA_DIR": str(folder / "data"),
         "SCREENING_PROCESSES": str(processes),
         "OMP_NUM_THREADS": "1",
@@ -84,12 +91,23 @@ def finish(process: subprocess.Popen[bytes]) -> None:
         raise RuntimeError(errors.decode()[-2000:])
 
 
+@contextmanager
+def _without_settings() -> Iterator[None]:
+    """Hide the user's variables ``SCREENING_...`` inside the block: they come before arguments."""
+    hidden = {key: os.environ.pop(key) for key in list(os.environ) if key.startswith("SCREENING_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
 def read(folder: Path, collection: str) -> list[dict[str, Any]]:
     """Read a collection of the database in `folder`, without dates."""
     from db_config import Settings
     from stores import Database
 
-    database = Database(Settings(data_dir=folder / "data"))
+    with _without_settings():
+        database = Database(Settings(data_dir=folder / "data"))
     try:
         rows = list(database.rows(collection))
     finally:

@@ -78,6 +78,9 @@ def print_status(database: Database, campaign: CampaignDoc, *, as_json: bool, as
 def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -> None:
     """Show the funnel, and the best crystal of each formula of a finished campaign."""
     show(funnel_rows(campaign.funnel), FUNNEL_COLUMNS, title=f"funnel of {campaign.name}")
+    if campaign.config["until"] not in {"hull", "phonon"}:
+        _print_candidates(database, campaign, limit)
+        return
     mine = {"campaign_ids": campaign.campaign_id}
     page = find(database, fields=MATERIAL_FIELDS, limit=MAX_PAGE, criteria=mine)
     if not page.rows:
@@ -97,6 +100,27 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
     show(list(best.values())[:limit], columns, title=title)
     n, formulas = len(page.rows), len(best)
     console.print(f"{n} crystals of {formulas} formulas within {_limit(campaign)} eV/atom of it")
+
+
+def _print_candidates(database: Database, campaign: CampaignDoc, limit: int) -> None:
+    """Show the compositions that were chosen, the best first."""
+    fields = ["rank", "formula", "score", "energy", "validity", "stage"]
+    mine = {"campaign_id": campaign.campaign_id}
+    rows = [
+        {
+            "rank": row["rank"],
+            "formula": row["formula"],
+            "score": row["score"],
+            "E_form": row["energy"]["formation_energy_per_atom"],
+            "uncertainty": row["energy"]["uncertainty"],
+            "charges": row["validity"]["reason"],
+            "reached": row["stage"],
+        }
+        for row in database.rows("candidates", mine, fields, sort={"rank": 1}, limit=limit)
+    ]
+    columns = ("rank", "formula", "score", "E_form", "uncertainty", "charges", "reached")
+    title = "best compositions, predicted energies in eV/atom"
+    show(rows, {name: name for name in columns}, title=title)
 
 
 def _limit(campaign: CampaignDoc) -> float:

@@ -21,7 +21,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,12 +70,15 @@ class ServerState:
         The program.
     keep
         Whether it stays when the last user leaves (``screening db start``).
+    stopping
+        Whether it was told to stop: whoever told it may have been killed since.
     """
 
     pid: int
     socket: str
     binary: str
     keep: bool = False
+    stopping: bool = False
 
 
 def find_mongod(settings: Settings) -> Path:
@@ -142,9 +145,13 @@ class EmbeddedServer:
         """
         self._make_folder()
         with exclusive(self.folder / "start.lock"):
-            state = self.state() or self._start()
+            state = self.state()
+            if state and state.stopping:
+                self._terminate(state)
+                state = None
+            state = state or self._start()
             if keep and not state.keep:
-                state = self._write_state(ServerState(**{**asdict(state), "keep": True}))
+                state = self._write_state(replace(state, keep=True))
             if not self._attached:
                 self._users.acquire(shared=True)
                 self._attached = True
@@ -276,6 +283,8 @@ class EmbeddedServer:
 
     def _terminate(self, state: ServerState) -> None:
         """Stop the server cleanly and wait until it is gone."""
+        with contextlib.suppress(OSError):  # the disk is full
+            self._write_state(replace(state, stopping=True))
         with contextlib.suppress(ProcessLookupError):
             os.kill(state.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_TIMEOUT

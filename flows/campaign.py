@@ -44,14 +44,14 @@ class CampaignMaker(Maker):
     seed
         Seed; every stage derives its own unless it has one.
     until
-        The last stage that runs.
+        The last stage that runs; ``candidates`` ends with the ranked compositions.
     generation, validity, energy, candidates, symmetry, structure, references, relax, hull, phonon
         The stages.
     """
 
     name: str = "campaign"
     seed: Annotated[int, Field(ge=0)] = 0
-    until: Literal["structure", "relax", "hull", "phonon"] = "phonon"
+    until: Literal["candidates", "structure", "relax", "hull", "phonon"] = "phonon"
     generation: GenerationMaker = field(default_factory=GenerationMaker)
     validity: ValidityMaker = field(default_factory=ValidityMaker)
     energy: FormationEnergyMaker = field(default_factory=FormationEnergyMaker)

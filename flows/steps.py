@@ -48,6 +48,8 @@ def after_candidates(
     if not chosen.ids:
         finish_campaign(campaign_id, [], 0.0)
         raise InputError("no composition survived: widen the chemical space or the filters")
+    if campaign.until == "candidates":
+        return Response(output=finish_campaign(campaign_id, [], 0.0))
     rows = open_database().rows("candidates", {"candidate_id": {"$in": chosen.ids}}, ["chemsys"])
     systems = largest_systems(row["chemsys"] for row in rows)
     symmetry = campaign.symmetry.make(chosen.ids, campaign_id)

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.harness import race
 from benchmarks.inputs import crystals, matgan, mixed_compositions
+from benchmarks.resume import read
 
 PEERS = {
     "validity": "smact",
@@ -36,9 +37,10 @@ def everything(tmp_path_factory):
     return status, text.getvalue(), json.loads(path.read_text())
 
 
-def test_all_but_resume_run_without_a_name(everything):
+def test_those_with_a_peer_run_without_a_name(everything):
     _, text, figures = everything
-    assert list(figures["benchmarks"]) == list(PEERS) == [n for n in BENCHMARKS if n != "resume"]
+    assert list(figures["benchmarks"]) == list(PEERS)
+    assert list(PEERS) == [name for name, each in BENCHMARKS.items() if each.unasked]
     assert all(f"  {name}" in text for name in BENCHMARKS)
     assert set(figures["machine"]) == MACHINE
     assert figures["machine"]["cores"] >= 1
@@ -131,6 +133,13 @@ def test_rates_are_medians_of_turns():
     changes = [a for a, b in zip(turns, [None, *turns], strict=False) if a != b]
     assert changes == ["a", "b"] * 3
     assert row.ratio.low <= row.ratio.median <= row.ratio.high
+
+
+def test_resume_reads_its_own_database_whatever_the_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCREENING_DATA_DIR", str(tmp_path / "users"))
+    assert read(tmp_path, "materials") == []
+    assert (tmp_path / "data").is_dir()
+    assert not (tmp_path / "users").exists()
 
 
 def test_inputs_repeat():

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pymongo
@@ -113,6 +114,19 @@ def test_a_killed_user_does_not_keep_it_for_ever(settings):
     assert server.attach().pid == pid  # ... found again ...
     server.detach()
     wait_until(lambda: not alive(pid))  # ... and stopped
+
+
+def test_one_that_is_still_stopping_is_waited_for(settings):
+    stopper, server = EmbeddedServer(settings), EmbeddedServer(settings)
+    state = stopper.attach()
+    stopper._write_state(replace(state, stopping=True))  # what one leaves behind that is killed ...
+    os.kill(state.pid, signal.SIGTERM)  # ... while it waits for the server to end
+    assert server.attach().pid != state.pid
+    assert not alive(state.pid)
+    with pymongo.MongoClient(server.uri()) as client:
+        client.t.rows.insert_one({})
+    stopper.detach()
+    server.detach()
 
 
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(settings):

@@ -1,0 +1,115 @@
+"""Millions of compositions from the generator to the ranked best, in one command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+CAMPAIGN = """\
+name: funnel
+seed: {seed}
+until: candidates
+generation: {{method: matgan, n_samples: {items}, batch_size: {batch}}}
+candidates: {{top: 100, rank_by: formation_energy}}
+"""
+BATCH = 250_000
+MAX_SECONDS, MAX_GIB = 600.0, 2.0
+"""What 5 million compositions may take on two cores, database included."""
+
+
+def run(items: int, seed: int, repeats: int) -> Report:  # noqa: ARG001 - as of all benchmarks
+    """Sample `items` compositions, judge them, predict their energies and rank them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        campaign = CAMPAIGN.format(seed=seed, items=items, batch=min(BATCH, items))
+        (folder / "campaign.yaml").write_text(campaign)
+        environment = {key: os.environ[key] for key in os.environ if "SCREENING_" not in key}
+        environment |= {"SCREENING_DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)}
+        environment |= {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
+        start = time.perf_counter()
+        with _peak_memory(folder) as peak:
+            subprocess.run(
+                [*_SCREENING, "run", "campaign.yaml"], cwd=folder, env=environment, check=True
+            )
+        seconds = time.perf_counter() - start
+        status = subprocess.run(
+            [*_SCREENING, "status", "funnel", "--json"],
+            cwd=folder,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+    funnel = json.loads(status.stdout)["funnel"]
+    report = Report("Compositions from MatGAN to the ranked best 100, every one in the database")
+    report.figures |= {
+        "seconds": seconds,
+        "compositions per second": items / seconds,
+        "peak memory of both processes, GiB": sum(peak.values()),
+        **{f"after {name}": stage["n_out"] for name, stage in funnel.items()},
+    }
+    share = items / 5_000_000
+    limit = MAX_SECONDS * max(share, 0.1)
+    report.check("time", f"{seconds:.0f} s of {limit:.0f} s", passed=seconds <= limit)
+    used = sum(peak.values())
+    report.check("memory", f"{used:.2f} GiB of {MAX_GIB} GiB", passed=used <= MAX_GIB)
+    chosen = funnel["energy"]["n_out"]
+    report.check("candidates", str(chosen), passed=chosen > 0)
+    return report
+
+
+_SCREENING = (sys.executable, "-c", "from cli.app import main; main()")
+
+
+@contextmanager
+def _peak_memory(folder: Path) -> Iterator[dict[str, float]]:
+    """Watch the largest resident memory (GiB) of the database and of this process' child."""
+    peak = {"database": 0.0, "campaign": 0.0}
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            for name, pid in _processes(folder).items():
+                peak[name] = max(peak[name], _resident(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _processes(folder: Path) -> dict[str, int]:
+    found = {}
+    server = folder / "data" / "mongodb" / "server.json"
+    with suppress(OSError, ValueError):
+        found["database"] = json.loads(server.read_text())["pid"]
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    if children:
+        found["campaign"] = int(children[0])
+    return found
+
+
+def _resident(pid: int) -> float:
+    """Peak resident memory of a process in GiB, from the kernel."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(lines[0].split()[1]) / 2**20 if lines else 0.0
