@@ -45,6 +45,7 @@ format: install
 	$(BIN)/ruff check --fix .
 
 benchmarks: install
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:

@@ -17,9 +17,6 @@ from screening.errors import DatabaseError
 from screening.schemas import CandidateDoc, EnergyBatchDoc, Stage, VerdictBatchDoc
 from stores import Database
 
-KEEP_FACTOR = 4
-"""While batches stream by, this many times `top` rows stay, so that duplicates cost nothing."""
-
 
 @dataclass
 class _Rows:
@@ -119,8 +116,10 @@ class CandidatesMaker(StageMaker):
             )
             if not by_hull:
                 joined = _Rows.join(kept)
-                order = np.argsort(joined.energies, kind="stable")[: KEEP_FACTOR * self.top]
-                kept = [joined[np.sort(order)]]
+                best, _ = rank_compositions(
+                    joined.compositions, joined.energies, top=self.top, by_hull=False
+                )
+                kept = [joined[np.sort(best)]]
         return _Rows.join(kept), total
 
 

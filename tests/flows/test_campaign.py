@@ -258,3 +258,18 @@ def test_largest_systems():
 def test_chunks():
     assert chunks([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
     assert chunks([], 2) == []
+
+
+def test_duplicates_of_several_batches_leave_room_for_others(database):
+    campaign = CampaignMaker(
+        until="candidates",
+        generation=GenerationMaker(
+            method="matgan", chemsys="La-Y-F", n_samples=6000, batch_size=400
+        ),
+        candidates=CandidatesMaker(top=5, rank_by="formation_energy"),
+    )
+    document = run_campaign(campaign)
+    assert document.funnel["generation"].n_out > 20
+    rows = list(database.rows("candidates", sort={"rank": 1}))
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+    assert len({row["formula"] for row in rows}) == 5
