@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.composition import CompositionArray
-    from screening.energy.network import EnergyNetwork
     from screening.schemas import CheckpointRef
 
 BATCH_SIZE = 1024
@@ -83,6 +82,7 @@ class EnergyModel:
         self, arguments: dict[str, Any], tensors: dict[str, NDArray[Any]], ref: CheckpointRef
     ) -> None:
         from screening.energy.network import EnergyNetwork
+        from screening.energy.roost import RoostNetwork
         from screening.features.network import restore
 
         self.ref = ref
@@ -90,11 +90,17 @@ class EnergyModel:
         self.seen_formulas: NDArray[np.uint32] = tensors["seen_formulas"]
         self._center, self._spread = arguments["energy_mean"], arguments["energy_scale"]
         self._calibration = [Calibration(*map(float, row)) for row in tensors["calibration"]]
-        self._members: list[EnergyNetwork] = []
+        self._stack: NDArray[np.float32] = tensors["stack"]
+        n_references = len(self.references)
+        self._members: dict[str, list[Any]] = {"mlp": [], "roost": []}
         for i in range(arguments["members"]):
-            network = EnergyNetwork(**arguments["network"], n_references=len(self.references))
+            network = EnergyNetwork(**arguments["network"], n_references=n_references)
             restore(network, tensors, f"mlp.{i}.")
-            self._members.append(network)
+            self._members["mlp"].append(network)
+        for i in range(arguments["roost_members"]):
+            roost = RoostNetwork(**arguments["roost"], n_references=n_references)
+            restore(roost, tensors, f"roost.{i}.")
+            self._members["roost"].append(roost)
 
     @classmethod
     def load(cls, checkpoint: str = "energy") -> Self:
@@ -155,22 +161,46 @@ class EnergyModel:
     def raw(
         self, compositions: CompositionArray, *, batch_size: int = BATCH_SIZE
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Means and spreads before calibration (eV/atom), each ``(n, r)``, by reference."""
+        """Means and spreads before calibration (eV/atom), each ``(n, r)``, by reference.
+
+        The two ensembles are mixed with the weights of the stack.
+        """
+        parts = self.by_ensemble(compositions, batch_size=batch_size)
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        (mlp, mlp_spread), (roost, roost_spread) = parts["mlp"], parts["roost"]
+        share = self._stack
+        mean = (1 - share) * mlp + share * roost
+        # the variance of a mixture: within each ensemble, and between the two
+        variance = (1 - share) * mlp_spread**2 + share * roost_spread**2
+        variance += share * (1 - share) * (mlp - roost) ** 2
+        return mean, np.sqrt(variance)
+
+    def by_ensemble(
+        self, compositions: CompositionArray, *, batch_size: int = BATCH_SIZE
+    ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Means and raw spreads (eV/atom), each ``(n, r)``, of ``mlp`` and ``roost``."""
         import torch
 
+        from screening.energy.roost import graph_inputs
+
         n = len(compositions)
-        mean = np.empty((n, len(self.references)), dtype=np.float32)
-        spread = np.empty_like(mean)
+        shape = (n, len(self.references))
+        makers = {"mlp": descriptors, "roost": graph_inputs}
+        parts = {
+            kind: (np.empty(shape, np.float32), np.empty(shape, np.float32))
+            for kind, members in self._members.items()
+            if members
+        }
         reduced = compositions.reduced()
         with torch.inference_mode():
             for start in range(0, n, batch_size):
                 rows = slice(start, start + batch_size)
-                inputs = torch.from_numpy(descriptors(reduced[rows]))
-                means, logs = (
-                    torch.stack(part)
-                    for part in zip(*(m(inputs) for m in self._members), strict=True)
-                )
-                variance = torch.exp(2 * logs).mean(dim=0) + means.var(dim=0, correction=0)
-                mean[rows] = means.mean(dim=0).numpy() * self._spread + self._center
-                spread[rows] = variance.sqrt().numpy() * self._spread
-        return mean, spread
+                for kind, (mean, spread) in parts.items():
+                    inputs = torch.from_numpy(makers[kind](reduced[rows]))
+                    outputs = [member(inputs) for member in self._members[kind]]
+                    means, logs = (torch.stack(part) for part in zip(*outputs, strict=True))
+                    variance = torch.exp(2 * logs).mean(dim=0) + means.var(dim=0, correction=0)
+                    mean[rows] = means.mean(dim=0).numpy() * self._spread + self._center
+                    spread[rows] = variance.sqrt().numpy() * self._spread
+        return parts

@@ -13,8 +13,8 @@ from torch import nn
 
 from screening.features.network import FeatureTrunk
 
-_OFFSET = 0.1
-_LOG_SIGMA_RANGE = (-5.0, 3.0)
+REFERENCE_SCALE = 0.1
+LOG_SIGMA_RANGE = (-5.0, 3.0)
 
 
 class EnergyNetwork(nn.Module):
@@ -42,8 +42,8 @@ class EnergyNetwork(nn.Module):
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Map descriptors ``(n, n_inputs)`` to means and log spreads, each ``(n, r)``."""
         out = self.head(self.trunk(inputs)).reshape(-1, 2, 1 + self.n_references)
-        mean, log_sigma = (out[:, :, :1] + _OFFSET * out[:, :, 1:]).unbind(dim=1)
-        return mean, log_sigma.clamp(*_LOG_SIGMA_RANGE)
+        mean, log_sigma = (out[:, :, :1] + REFERENCE_SCALE * out[:, :, 1:]).unbind(dim=1)
+        return mean, log_sigma.clamp(*LOG_SIGMA_RANGE)
 
 
 def robust_l1(mean: torch.Tensor, log_sigma: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

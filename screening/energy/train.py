@@ -11,23 +11,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from screening.checkpoints import Card, save_checkpoint
 from screening.energy.calibration import Calibration
 from screening.energy.data import EnergyTable, read_energies
+from screening.energy.ensembles import stack_shares, train_ensemble
 from screening.energy.metrics import energy_metrics
 from screening.energy.model import EnergyModel
 from screening.errors import InputError
-from screening.features import descriptors
+from screening.features import descriptor_names
 from screening.identity import content_hash, derive_seed
 from screening.schemas import CheckpointRef
 from screening.training.data import describe, fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
-from screening.training.state import clear_states, state_folder
+from screening.training.state import clear_states
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from screening.training.loop import FitResult
+    from screening.energy.ensembles import Kind
+    from screening.training.options import FitResult, LoopOptions
     from screening.training.request import TrainRequest
 
 REFERENCES = [
@@ -44,7 +46,7 @@ class EnergyOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     references: str = Field("", description="Corrections of each file, separated by commas")
-    members: int = Field(4, ge=1, description="Networks in the ensemble")
+    members: int = Field(4, ge=1, description="Networks on descriptors in the ensemble")
     width: int = Field(384, ge=8, description="Width of the hidden layers")
     blocks: int = Field(2, ge=0, description="Residual blocks")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout")
@@ -53,10 +55,28 @@ class EnergyOptions(BaseModel):
     learning_rate: float = Field(2e-3, gt=0, description="Peak of the one-cycle schedule")
     weight_decay: float = Field(1e-2, ge=0, description="Weight decay of AdamW")
     ema: float = Field(0.995, ge=0, lt=1, description="Decay of the averaged weights")
+    roost_members: int = Field(2, ge=0, description="Roost networks in the ensemble")
+    roost_size: int = Field(64, ge=2, description="Length of an element's vector")
+    roost_layers: int = Field(3, ge=1, description="Message layers")
+    roost_heads: int = Field(3, ge=1, description="Heads of each")
+    roost_hidden: int = Field(128, ge=1, description="Hidden width of gates and messages")
+    roost_head: tuple[int, ...] = Field((512, 256, 128), description="Widths of the output network")
+    roost_epochs: int = Field(60, ge=1, description="Passes of a Roost network")
+    roost_learning_rate: float = Field(1e-3, gt=0, description="Peak of its schedule")
     test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
     calibration_fraction: float = Field(
         0.05, gt=0, lt=0.5, description="Share of formulas for calibration"
     )
+
+    def loops(self) -> dict[Kind, LoopOptions]:
+        """Return the hyperparameters of the training of each ensemble that has members."""
+        from screening.training.options import LoopOptions
+
+        shared = {"batch_size", "epochs", "learning_rate", "weight_decay", "ema"}
+        mlp = self.model_dump(include=shared)
+        roost = mlp | {"epochs": self.roost_epochs, "learning_rate": self.roost_learning_rate}
+        loops: dict[Kind, LoopOptions] = {"mlp": LoopOptions(**mlp)}
+        return loops | ({"roost": LoopOptions(**roost)} if self.roost_members else {})
 
 
 @dataclass(frozen=True)
@@ -89,23 +109,33 @@ def train_energy(request: TrainRequest) -> Card:
     table = read_energies(request.data, options.references)
     split = split_formulas(table, options, request.seed)
     sources = [describe(path, n) for path, n in zip(request.data, table.rows, strict=True)]
-    inputs = descriptors(table.compositions())
     energies = table.energies[split.train]
-    arguments = _arguments(options, table, energies, inputs.shape[1])
+    arguments = _arguments(options, table, energies)
     key = content_hash([source.sha256 for source in sources], options.model_dump())
-    tensors, fits = _train_members(
-        request, arguments, options, inputs=inputs[split.train], energies=energies, key=key
-    )
+    tensors: dict[str, NDArray[Any]] = {}
+    fits: list[FitResult] = []
+    for kind, loop in options.loops().items():
+        weights, records = train_ensemble(
+            kind,
+            request,
+            arguments,
+            loop,
+            compositions=table.compositions()[split.train],
+            energies=energies,
+            key=key,
+        )
+        tensors |= weights
+        fits += records
     tensors["seen_formulas"] = fingerprints(
         [f for f, test in zip(table.formulas, split.test, strict=True) if not test]
     )
-    tensors["calibration"] = _calibrate(tensors, arguments, table, split.calibration, request.out)
+    tensors |= _calibrate(tensors, arguments, table, split.calibration, request.out)
     model = EnergyModel(arguments, tensors, _draft_ref(request.out))
     card = Card(
         name=request.out.name,
         version=VERSION,
         model="screening.energy.model:EnergyModel",
-        description="Formation energy of a composition: ensemble of networks on descriptors",
+        description="Formation energy of a composition: networks on descriptors and Roost, stacked",
         arguments=arguments,
         hyperparameters=options.model_dump(),
         data=sources,
@@ -131,64 +161,31 @@ def train_energy(request: TrainRequest) -> Card:
 
 
 def _arguments(
-    options: EnergyOptions, table: EnergyTable, energies: NDArray[np.float32], n_inputs: int
+    options: EnergyOptions, table: EnergyTable, energies: NDArray[np.float32]
 ) -> dict[str, Any]:
     """Arguments of `EnergyModel`; energies are standardised with the training part's."""
     if not len(energies):
         raise InputError("no formula is left to train on: give more data or smaller fractions")
     return {
         "network": {
-            "n_inputs": n_inputs,
+            "n_inputs": len(descriptor_names()),
             "width": options.width,
             "blocks": options.blocks,
             "dropout": options.dropout,
         },
         "members": options.members,
+        "roost": {
+            "size": options.roost_size,
+            "layers": options.roost_layers,
+            "heads": options.roost_heads,
+            "hidden": options.roost_hidden,
+            "head": options.roost_head,
+        },
+        "roost_members": options.roost_members,
         "references": list(table.references),
         "energy_mean": float(np.nanmean(energies)),
         "energy_scale": float(np.nanstd(energies)) or 1.0,
     }
-
-
-def _train_members(
-    request: TrainRequest,
-    arguments: dict[str, Any],
-    options: EnergyOptions,
-    *,
-    inputs: NDArray[np.float32],
-    energies: NDArray[np.float32],
-    key: str,
-) -> tuple[dict[str, NDArray[Any]], list[FitResult]]:
-    """Train each member from its own seed; returns the weights and the training records."""
-    import torch
-
-    from screening.energy.network import EnergyNetwork, robust_l1
-    from screening.features.network import export
-    from screening.training.loop import LoopOptions, fit, seeded
-
-    target = (energies - arguments["energy_mean"]) / arguments["energy_scale"]
-    x = torch.from_numpy(inputs).to(request.device)
-    y = torch.from_numpy(target.astype(np.float32)).to(request.device)
-    shared = {"batch_size", "epochs", "learning_rate", "weight_decay", "ema"}
-    loop = LoopOptions(**options.model_dump(include=shared))
-
-    def loss(network: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
-        mean, log_sigma = network(x[rows])
-        return robust_l1(mean, log_sigma, y[rows])
-
-    tensors: dict[str, NDArray[Any]] = {}
-    fits = []
-    states = state_folder(request)
-    for i in range(options.members):
-        seed = derive_seed("energy member", request.seed, i)
-        with seeded(seed):
-            network = EnergyNetwork(**arguments["network"], n_references=energies.shape[1])
-        network.trunk.standardise(inputs)
-        network.to(request.device)
-        state, label = states / f"member-{i}.safetensors", f"energy {i + 1}/{options.members}"
-        fits.append(fit(network, loss, len(x), loop, seed=seed, state=state, key=key, label=label))
-        tensors |= export(network, f"mlp.{i}.")
-    return tensors, fits
 
 
 def _draft_ref(out: Path) -> CheckpointRef:
@@ -202,18 +199,24 @@ def _calibrate(
     table: EnergyTable,
     chosen: NDArray[np.bool_],
     out: Path,
-) -> NDArray[np.float32]:
-    """Fit the calibration of each reference, with the weights as they are stored; ``(r, 3)``."""
-    plain = np.tile(np.array([1, -1, 1], dtype=np.float32), (len(table.references), 1))
-    model = EnergyModel(arguments, tensors | {"calibration": plain}, _draft_ref(out))
-    mean, spread = model.raw(table.compositions()[chosen])
-    truth = table.energies[chosen]
+) -> dict[str, NDArray[np.float32]]:
+    """Fit stack ``(r,)`` and calibration ``(r, 3)``, with the weights as they are stored."""
+    n_references = len(table.references)
+    fitted = {
+        "stack": np.zeros(n_references, dtype=np.float32),
+        "calibration": np.tile(np.array([1, -1, 1], dtype=np.float32), (n_references, 1)),
+    }
+    compositions, truth = table.compositions()[chosen], table.energies[chosen]
+    parts = EnergyModel(arguments, tensors | fitted, _draft_ref(out)).by_ensemble(compositions)
+    if len(parts) > 1:
+        fitted["stack"] = stack_shares(parts["mlp"][0], parts["roost"][0], truth)
+    mean, spread = EnergyModel(arguments, tensors | fitted, _draft_ref(out)).raw(compositions)
     rows = []
-    for k in range(len(table.references)):
+    for k in range(n_references):
         known = np.isfinite(truth[:, k])
         errors = truth[known, k] - mean[known, k]
         rows.append(Calibration.fit(errors, spread[known, k]).array())
-    return np.stack(rows)
+    return fitted | {"calibration": np.stack(rows)}
 
 
 def _measure(
