@@ -19,8 +19,10 @@ from screening.checkpoints.io import file_sha256
 from screening.composition import CompositionArray
 from screening.errors import CheckpointError
 from screening.generation.data import distinct_formulas
+from screening.generation.generators import LIMITS
 from screening.generation.representation import encodable
 from screening.generation.sample import load_sampler
+from screening.generation.space import ChemicalSpace
 from screening.generation.tally import Tally
 from screening.metrics.intervals import bootstrap_share
 from screening.progress import report
@@ -47,12 +49,25 @@ class Options(BaseModel):
     table: str = Field(DEFAULT_TABLE, description="Oxidation-state table")
     pauling: bool = Field(True, description="Ask for electronegativity balance")
     alloys: bool = Field(True, description="Accept compositions of metals only at once")
+    chemsys: str | None = Field(None, description="Sample within this system, as Li-Mn-S")
+    required: str | None = Field(None, description="Sample with these elements, as Li-O")
     temperature: float | None = Field(
         None, gt=0, description="Sampling temperature of an autoregressive model; none: its own"
     )
     amount_temperature: float | None = Field(
         None, gt=0, description="The same for the amounts of the elements"
     )
+
+    def space(self) -> ChemicalSpace | None:
+        """Return the chemical space that samples and target are limited to, if any."""
+        if self.chemsys is None and self.required is None:
+            return None
+        return ChemicalSpace.create(
+            chemsys=self.chemsys.split("-") if self.chemsys else None,
+            required=self.required.split("-") if self.required else (),
+            excluded=(),
+            **LIMITS["autoregressive"],
+        )
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,9 @@ class Reference:
         compositions = CompositionArray.from_formulas(formulas)
         kept = encodable(compositions) & unseen(formulas, seen)
         kept &= accepted(_codes(compositions, rules))
+        space = rules.space()
+        if space is not None:
+            kept &= space.contains(compositions)
         return cls(seen, frozenset(formulas), compositions[kept])
 
 
@@ -136,10 +154,10 @@ def measure(
     between samples and target of the occurrence of elements, the amounts, and the number of
     elements. `reasons`: counts of the verdicts on decodable samples. `intervals`: 95 % bootstrap.
     """
-    tally = Tally(reference, rules)
+    tally, space = Tally(reference, rules), rules.space()
     for done in range(0, rules.samples, BATCH):
         n = min(BATCH, rules.samples - done)
-        tally.add(sampler.sample(n, seed=seed + done // BATCH))
+        tally.add(sampler.sample(n, seed=seed + done // BATCH, space=space))
         report("evaluate generation", done + n, rules.samples)
     counts = {
         "decodable": (tally.n_decodable, rules.samples),
