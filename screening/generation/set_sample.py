@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from screening.composition import CompositionArray
-from screening.generation.representation import MAX_ELEMENTS, decode, element_numbers
+from screening.generation.representation import MAX_COUNT, MAX_ELEMENTS, decode, element_numbers
 from screening.generation.set_model import N_ELEMENTS, STOP, SetModel
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class SetSampler:
         self.temperature = temperature
         self.amount_temperature = amount_temperature
         with torch.inference_mode():
-            self._pairs = model.pairs()
+            self._pairs = model.pairs().flatten(0, 1)
+            self._start = model.trunk(model.empty[None])
+            self._after_one = model.trunk(model.empty + self._pairs)  # of all 680 pairs
 
     def sample(self, n: int, *, seed: int, space: ChemicalSpace | None = None) -> CompositionArray:
         """Draw `n` samples.
@@ -95,22 +97,29 @@ class SetSampler:
             barred[:STOP][torch.from_numpy(~_rows(space.elements))] = -torch.inf
         amounts = torch.zeros(n, N_ELEMENTS, dtype=torch.uint8)
         rows = torch.arange(n)  # those that are not complete
+        pair = torch.empty(0, dtype=torch.int64)
         state = model.empty.expand(n, -1)
         for step in range(MAX_ELEMENTS + 1):
-            hidden = model.trunk(state if step else state[:1]).expand(len(rows), -1)
+            if step == 0:
+                hidden = self._start.expand(n, -1)
+            elif step == 1:
+                hidden = self._after_one.index_select(0, pair)
+            else:
+                hidden = model.trunk(state)
             if step < len(required):
                 element = torch.full((len(rows),), required[step])
             else:
-                scores = model.element_scores(hidden, amounts[rows] > 0) + barred
+                scores = model.element_scores(hidden, amounts.index_select(0, rows) > 0) + barred
                 element = _draw(scores, self.temperature, rng)
                 going = (element < STOP).nonzero()[:, 0]
-                rows, state, hidden = rows[going], state[going], hidden[going]
-                element = element[going]
+                rows, element = rows[going], element[going]
+                state, hidden = state.index_select(0, going), hidden.index_select(0, going)
             if not len(rows):
                 break
             amount = _draw(model.amount_scores(hidden, element), self.amount_temperature, rng)
             amounts[rows, element] = (amount + 1).to(torch.uint8)
-            state = state + self._pairs[element, amount]
+            pair = element * MAX_COUNT + amount
+            state = state + self._pairs.index_select(0, pair)
         return amounts
 
 

@@ -86,8 +86,10 @@ class Tally:
         both = zip(self._marginals, marginals(drawn), strict=True)
         self._marginals = [before + more for before, more in both]
         hashes, first = np.unique(composition_hashes(drawn), return_index=True)
-        new = ~np.isin(hashes, self._hashes, assume_unique=True)
-        self._hashes = np.concatenate([self._hashes, hashes[new]])
+        place = np.searchsorted(self._hashes, hashes)  # both ascend
+        known = self._hashes[np.minimum(place, self.n_distinct - 1)] if self.n_distinct else hashes
+        new = (known != hashes) | (self.n_distinct == 0)
+        self._hashes = np.insert(self._hashes, place[new], hashes[new])
         self._compare(drawn[first[new]][valid[first[new]]].formulas())
 
     def _compare(self, formulas: list[str]) -> None:
