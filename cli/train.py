@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="matgan, energy, symmetry or prototypes.")],
+    model: Annotated[
+        str, typer.Argument(help="compositions, matgan, energy, symmetry or prototypes.")
+    ],
     data: DataOption,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the checkpoint.")

@@ -9,13 +9,10 @@ from pydantic import Field
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.errors import DatabaseError
-from screening.generation import CompositionGenerator, make_generator
+from screening.generation import CHECKPOINTS, CompositionGenerator, make_generator
 from screening.identity import content_hash, make_id
 from screening.schemas import BatchDoc, CheckpointRef, Stage
 from stores import Database
-
-TRAINED = {"matgan"}
-"""Methods that need a checkpoint."""
 
 
 @dataclass
@@ -25,8 +22,8 @@ class GenerationMaker(StageMaker):
     Attributes
     ----------
     method
-        ``enumeration`` (all charge-balanced compositions of `chemsys`), ``matgan`` (sampled by the
-        network), or ``formulas`` (the given ones).
+        ``enumeration`` (all charge-balanced compositions of `chemsys`), ``autoregressive`` and
+        ``matgan`` (sampled by a trained network), or ``formulas`` (the given ones).
     chemsys
         Elements that may occur, such as ``Li-Mn-S``; needed for the enumeration, a restriction for
         the others.
@@ -46,14 +43,17 @@ class GenerationMaker(StageMaker):
     batch_size
         Samples, or compositions that are tried, per batch.
     checkpoint
-        Trained generator.
+        Trained generator; empty: the bundled one of the method.
+    temperature, amount_temperature
+        Sampling temperatures of ``autoregressive``, of the elements and of their amounts: higher
+        gives more new, lower more valid compositions; empty: those of the checkpoint.
     seed
         Seed; each batch derives its own.
     """
 
     name: str = "generation"
     stage: ClassVar[Stage] = Stage.GENERATION
-    method: Literal["enumeration", "matgan", "formulas"] = "enumeration"
+    method: Literal["enumeration", "autoregressive", "matgan", "formulas"] = "enumeration"
     chemsys: Annotated[str | None, Field(pattern=r"^[A-Za-z]+(-[A-Za-z]+)*$")] = None
     required: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -66,18 +66,25 @@ class GenerationMaker(StageMaker):
     mixed_valence: bool = True
     n_samples: Annotated[int | None, Field(ge=1)] = None
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
-    checkpoint: str = "matgan"
+    checkpoint: str | None = None
+    temperature: Annotated[float | None, Field(gt=0)] = None
+    amount_temperature: Annotated[float | None, Field(gt=0)] = None
     seed: Annotated[int | None, Field(ge=0)] = None
 
     def parameters(self) -> dict[str, Any]:
         """Leave the checkpoint's name out: its SHA-256 counts, where the method has one."""
         values = super().parameters()
         values.pop("checkpoint")
+        for name in ("temperature", "amount_temperature"):
+            if values[name] is None:  # that of the checkpoint
+                values.pop(name)
         return values
 
     def model(self) -> CheckpointRef | None:
         """Return the trained generator's checkpoint, if the method has one."""
-        return self._reference(self.checkpoint) if self.method in TRAINED else None
+        if self.method not in CHECKPOINTS:
+            return None
+        return self._reference(self.checkpoint or CHECKPOINTS[self.method])
 
     def generator(self) -> CompositionGenerator:
         """Make the generator.
@@ -103,6 +110,8 @@ class GenerationMaker(StageMaker):
             alloys=self.alloys,
             mixed_valence=self.mixed_valence,
             checkpoint=self.checkpoint,
+            temperature=self.temperature,
+            amount_temperature=self.amount_temperature,
         )
 
     @stage_job

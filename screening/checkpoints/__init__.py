@@ -10,6 +10,7 @@ from screening.checkpoints.io import (
     bundled_names,
     checkpoint_ref,
     load_checkpoint,
+    read_card,
     save_checkpoint,
     set_checkpoint_folder,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "bundled_names",
     "checkpoint_ref",
     "load_checkpoint",
+    "read_card",
     "save_checkpoint",
     "set_checkpoint_folder",
 ]

@@ -101,6 +101,11 @@ def checkpoint_ref(name: str) -> CheckpointRef:
     return _read_card(_find(name)).ref()
 
 
+def read_card(name: str) -> Card:
+    """Read the card of a checkpoint; see `checkpoint_ref` for the errors."""
+    return _read_card(_find(name))
+
+
 def load_checkpoint(name: str) -> Checkpoint:
     """Load and verify a checkpoint.
 

@@ -1,5 +1,10 @@
-"""Stage `generation`: compositions, by enumeration, by MatGAN, or from a list."""
+"""Stage `generation`: compositions, by enumeration, by a trained network, or from a list."""
 
-from screening.generation.generators import METHODS, CompositionGenerator, make_generator
+from screening.generation.generators import (
+    CHECKPOINTS,
+    METHODS,
+    CompositionGenerator,
+    make_generator,
+)
 
-__all__ = ["METHODS", "CompositionGenerator", "make_generator"]
+__all__ = ["CHECKPOINTS", "METHODS", "CompositionGenerator", "make_generator"]

@@ -1,4 +1,4 @@
-"""The formulas that MatGAN learns from."""
+"""The formulas that the trained generators learn from."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.generation.options import Options
+    from screening.generation.set_options import SetOptions
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def distinct_formulas(paths: Sequence[Path]) -> list[str]:
     return sorted(formulas)
 
 
-def load_formulas(paths: Sequence[Path], options: Options, seed: int) -> FormulaData:
+def load_formulas(paths: Sequence[Path], options: Options | SetOptions, seed: int) -> FormulaData:
     """Read and screen the training formulas.
 
     Raises

@@ -17,14 +17,15 @@ from screening.balance import DEFAULT_TABLE, accepted, balance_codes
 from screening.checkpoints import load_checkpoint
 from screening.checkpoints.io import file_sha256
 from screening.composition import CompositionArray
-from screening.elements import MAX_Z
 from screening.errors import CheckpointError
 from screening.generation.data import distinct_formulas
-from screening.generation.representation import MAX_COUNT, MAX_ELEMENTS, encodable
-from screening.generation.sample import Sampler, load_sampler
+from screening.generation.generators import LIMITS
+from screening.generation.representation import encodable
+from screening.generation.sample import load_sampler
+from screening.generation.space import ChemicalSpace
+from screening.generation.tally import Tally
 from screening.metrics.intervals import bootstrap_share
 from screening.progress import report
-from screening.schemas import ValidityReason
 from screening.training.data import fingerprints, unseen
 from screening.training.request import parse_options, plain_metrics
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from screening.generation.sample import CompositionSampler
     from screening.training.request import EvaluateRequest
 
 BATCH = 100_000
@@ -47,6 +49,25 @@ class Options(BaseModel):
     table: str = Field(DEFAULT_TABLE, description="Oxidation-state table")
     pauling: bool = Field(True, description="Ask for electronegativity balance")
     alloys: bool = Field(True, description="Accept compositions of metals only at once")
+    chemsys: str | None = Field(None, description="Sample within this system, as Li-Mn-S")
+    required: str | None = Field(None, description="Sample with these elements, as Li-O")
+    temperature: float | None = Field(
+        None, gt=0, description="Sampling temperature of an autoregressive model; none: its own"
+    )
+    amount_temperature: float | None = Field(
+        None, gt=0, description="The same for the amounts of the elements"
+    )
+
+    def space(self) -> ChemicalSpace | None:
+        """Return the chemical space that samples and target are limited to, if any."""
+        if self.chemsys is None and self.required is None:
+            return None
+        return ChemicalSpace.create(
+            chemsys=self.chemsys.split("-") if self.chemsys else None,
+            required=self.required.split("-") if self.required else (),
+            excluded=(),
+            **LIMITS["autoregressive"],
+        )
 
 
 @dataclass(frozen=True)
@@ -73,6 +94,9 @@ class Reference:
         compositions = CompositionArray.from_formulas(formulas)
         kept = encodable(compositions) & unseen(formulas, seen)
         kept &= accepted(_codes(compositions, rules))
+        space = rules.space()
+        if space is not None:
+            kept &= space.contains(compositions)
         return cls(seen, frozenset(formulas), compositions[kept])
 
 
@@ -83,7 +107,7 @@ def _codes(compositions: CompositionArray, rules: Options) -> NDArray[np.uint8]:
 
 
 def evaluate_generation(request: EvaluateRequest) -> dict[str, Any]:
-    """Draw samples from MatGAN and compare them with the rules and the data.
+    """Draw samples from a trained generator and compare them with the rules and the data.
 
     See `measure` for the metrics. ``request.sample`` limits the number of samples.
 
@@ -97,25 +121,29 @@ def evaluate_generation(request: EvaluateRequest) -> dict[str, Any]:
     options = parse_options(Options, request.options)
     if request.sample is not None:
         options = options.model_copy(update={"samples": min(options.samples, request.sample)})
-    name = request.checkpoint or "matgan"
+    name = request.checkpoint or "compositions"
     checkpoint = load_checkpoint(name)
     if "seen_formulas" not in checkpoint.tensors:
         raise CheckpointError(f"checkpoint {name!r} has no seen_formulas: train it again")
     seen = checkpoint.tensors["seen_formulas"].astype(np.uint32)
     reference = Reference.create(distinct_formulas([request.data]), seen, options)
+    sampler = load_sampler(name, options.temperature, options.amount_temperature)
     result = {
         "n": options.samples,
         "data_sha256": file_sha256(request.data),
         "checkpoint": checkpoint.card.ref().model_dump(),
         "seed": request.seed,
-        **measure(load_sampler(name), reference, options, seed=request.seed),
+        **sampler.settings(),
+        **measure(sampler, reference, options, seed=request.seed),
     }
     metrics: dict[str, Any] = plain_metrics(result)
     return metrics
 
 
-def measure(sampler: Sampler, reference: Reference, rules: Options, *, seed: int) -> dict[str, Any]:
-    """Draw ``rules.samples`` samples and measure them.
+def measure(
+    sampler: CompositionSampler, reference: Reference, rules: Options, *, seed: int
+) -> dict[str, Any]:
+    """Draw ``rules.samples`` samples, `BATCH` at a time, and measure them.
 
     Returns
     -------
@@ -126,70 +154,34 @@ def measure(sampler: Sampler, reference: Reference, rules: Options, *, seed: int
     between samples and target of the occurrence of elements, the amounts, and the number of
     elements. `reasons`: counts of the verdicts on decodable samples. `intervals`: 95 % bootstrap.
     """
-    parts = []
+    tally, space = Tally(reference, rules), rules.space()
     for done in range(0, rules.samples, BATCH):
         n = min(BATCH, rules.samples - done)
-        parts.append(sampler.sample(n, seed=seed + done // BATCH))
+        tally.add(sampler.sample(n, seed=seed + done // BATCH, space=space))
         report("evaluate generation", done + n, rules.samples)
-    drawn = CompositionArray.concatenate(parts)
-    codes = _codes(drawn, rules)
-    distinct = drawn.unique()
-    formulas = drawn[accepted(codes)].unique().formulas()
-    new = unseen(formulas, reference.seen)
-    known = np.array([formula in reference.known for formula in formulas], dtype=np.bool_)
-    target = reference.target.formulas()
     counts = {
-        "decodable": (len(drawn), rules.samples),
-        "valid": (int(accepted(codes).sum()), rules.samples),
-        "unique": (len(distinct), rules.samples),
-        "valid_unique_novel": (int(new.sum()), rules.samples),
-        "novel_training": (int(new.sum()), len(formulas)),
-        "novel_data": (int((~known).sum()), len(formulas)),
-        "recovered": (len(set(target) & set(formulas)), len(target)),
+        "decodable": (tally.n_decodable, rules.samples),
+        "valid": (tally.n_valid, rules.samples),
+        "unique": (tally.n_distinct, rules.samples),
+        "valid_unique_novel": (tally.n_unseen, rules.samples),
+        "novel_training": (tally.n_unseen, tally.n_distinct_valid),
+        "novel_data": (tally.n_unknown, tally.n_distinct_valid),
+        "recovered": (tally.n_recovered, len(reference.target)),
     }
     return {
         **{name: hits / n if n else float("nan") for name, (hits, n) in counts.items()},
-        "unique_of_first": _unique_of_first(drawn, rules.samples),
-        "n_distinct": len(distinct),
-        "n_distinct_valid": len(formulas),
-        "n_target": len(target),
+        "unique_of_first": tally.unique_of_first,
+        "n_distinct": tally.n_distinct,
+        "n_distinct_valid": tally.n_distinct_valid,
+        "n_target": len(reference.target),
         "table": rules.table,
-        **_distances(drawn, reference.target),
-        "reasons": _reasons(codes),
+        **tally.distances(),
+        "reasons": tally.reasons(),
         "intervals": {
             name: bootstrap_share(hits, n, seed=seed)
             for name, (hits, n) in counts.items()
             if name != "unique"  # not a mean over samples
         },
-    }
-
-
-def _unique_of_first(drawn: CompositionArray, samples: int) -> dict[str, float]:
-    """Share of distinct formulas among the first 10k, 100k, ... decodable samples."""
-    sizes = [10**k for k in range(4, 8) if 10**k <= min(samples, len(drawn))]
-    return {str(size): len(drawn[:size].unique()) / size for size in sizes}
-
-
-def _reasons(codes: NDArray[np.uint8]) -> dict[str, int]:
-    counts = np.bincount(codes, minlength=len(ValidityReason))
-    return {str(r): int(n) for r, n in zip(ValidityReason, counts, strict=True) if n}
-
-
-def _distances(drawn: CompositionArray, target: CompositionArray) -> dict[str, float]:
-    """Total variation distances of the three marginal distributions."""
-
-    def marginals(compositions: CompositionArray) -> list[NDArray[np.int64]]:
-        present = compositions.numbers > 0
-        return [
-            np.bincount(compositions.numbers[present], minlength=MAX_Z + 1),
-            np.bincount(compositions.counts[present], minlength=MAX_COUNT + 1),
-            np.bincount(compositions.n_elements(), minlength=MAX_ELEMENTS + 1),
-        ]
-
-    names = ("element_distance", "amount_distance", "n_elements_distance")
-    return {
-        name: float(0.5 * np.abs(a / max(a.sum(), 1) - b / max(b.sum(), 1)).sum())
-        for name, a, b in zip(names, marginals(drawn), marginals(target), strict=True)
     }
 
 

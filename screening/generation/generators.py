@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from screening.balance import DEFAULT_TABLE
-from screening.checkpoints import checkpoint_ref
+from screening.checkpoints import checkpoint_ref, read_card
 from screening.composition import CompositionArray
 from screening.elements import symbols
 from screening.errors import InputError
@@ -27,14 +27,25 @@ if TYPE_CHECKING:
 
     from screening.schemas import CheckpointRef
 
-METHODS = ("enumeration", "formulas", "matgan")
+METHODS = ("autoregressive", "enumeration", "formulas", "matgan")
 """Names of the generators."""
+
+CHECKPOINTS = {"autoregressive": "compositions", "matgan": "matgan"}
+"""Methods that need a trained network, and the bundled checkpoint of each."""
+
+NETWORKS = {
+    "screening.generation.set_model:SetModel": "autoregressive",
+    "screening.generation.model:SlotGenerator": "matgan",
+    "screening.generation.model:ConvGenerator": "matgan",
+}
+"""Model on a checkpoint's card -> the method that it belongs to."""
 
 LIMITS = {
     "enumeration": {"min_elements": 2, "max_elements": 4, "max_atoms": 20},
+    "autoregressive": {"min_elements": 2, "max_elements": 8, "max_atoms": 64},
     "matgan": {"min_elements": 2, "max_elements": 8, "max_atoms": 64},
 }
-"""Limits of the reduced formula unit where the user sets none: MatGAN's exclude nothing."""
+"""Limits of the reduced formula unit where the user sets none: a network's exclude nothing."""
 
 
 @runtime_checkable
@@ -136,13 +147,19 @@ class FormulaGenerator(_Batches):
 
 
 @dataclass(frozen=True)
-class MatGANGenerator(_Batches):
-    """Samples of MatGAN; see `screening.generation.sample` for how a chemical space is kept."""
+class NetworkGenerator(_Batches):
+    """Samples of a trained network, either ``autoregressive`` or ``matgan``.
 
+    See `screening.generation.set_sample` and `screening.generation.sample` for how a chemical
+    space is kept.
+    """
+
+    name: str
     seed: int
     checkpoint: str
     space: ChemicalSpace
-    name: str = "matgan"
+    temperature: float | None = None
+    amount_temperature: float | None = None
 
     @cached_property
     def model(self) -> CheckpointRef:
@@ -153,8 +170,8 @@ class MatGANGenerator(_Batches):
         """Make batch `number`: reduced compositions, each once, in the order of sampling."""
         from screening.generation.sample import load_sampler
 
-        seed = derive_seed(self.seed, "matgan", number)
-        sampler = load_sampler(self.checkpoint)
+        seed = derive_seed(self.seed, self.name, number)
+        sampler = load_sampler(self.checkpoint, self.temperature, self.amount_temperature)
         return sampler.sample(self.n_samples(number), seed=seed, space=self.space).unique()
 
 
@@ -175,20 +192,22 @@ def make_generator(
     pauling: bool = True,
     alloys: bool = False,
     mixed_valence: bool = False,
-    checkpoint: str = "matgan",
+    checkpoint: str | None = None,
+    temperature: float | None = None,
+    amount_temperature: float | None = None,
 ) -> CompositionGenerator:
     """Make a generator.
 
     Parameters
     ----------
     method
-        ``enumeration`` lists the balanced compositions of a chemical system, ``matgan`` samples
-        the trained network, ``formulas`` takes what it is given.
+        ``enumeration`` lists the balanced compositions of a chemical system, ``autoregressive``
+        and ``matgan`` sample a trained network, ``formulas`` takes what it is given.
     seed
-        Seed of the campaign; only ``matgan`` draws random numbers.
+        Seed of the campaign; only networks draw random numbers.
     batch_size, n_samples
         Samples in a batch and altogether. A sample is a composition that enumeration tries, a draw
-        of MatGAN (which needs `n_samples`), or a formula; None means all.
+        of a network (which needs `n_samples`), or a formula; None means all.
     formulas
         Formulas with integer amounts, for ``formulas`` only.
     chemsys, required, excluded, min_elements, max_elements, max_atoms
@@ -197,7 +216,9 @@ def make_generator(
         Rules of ``enumeration``, see `screening.balance.balance_codes`; the other methods propose
         without rules.
     checkpoint
-        Name or path of the checkpoint of ``matgan``.
+        Name or path of the network's checkpoint; None for the bundled one (`CHECKPOINTS`).
+    temperature, amount_temperature
+        Sampling temperatures of ``autoregressive``; None for those of the checkpoint.
 
     Raises
     ------
@@ -209,15 +230,32 @@ def make_generator(
         return _formula_generator(formulas, batch_size, n_samples, [*required, *excluded])
     given = {"min_elements": min_elements, "max_elements": max_elements, "max_atoms": max_atoms}
     limits = LIMITS[method] | {name: value for name, value in given.items() if value is not None}
-    if method == "matgan":
-        chemsys = _known_to_matgan(chemsys, required)
+    if method in CHECKPOINTS:
+        chemsys = _known_to_networks(method, chemsys, required)
     space = ChemicalSpace.create(chemsys=chemsys, required=required, excluded=excluded, **limits)
     if method == "enumeration":
         enumeration = Enumeration(space, table, pauling, alloys, mixed_valence)
         return _enumeration_generator(enumeration, batch_size, n_samples)
-    generator = MatGANGenerator(batch_size, n_samples or 0, seed, checkpoint, space)
-    _ = generator.model  # a missing checkpoint is an error here, not in the first batch
-    return generator
+    name = checkpoint or CHECKPOINTS[method]
+    _check_network(method, name, temperature, amount_temperature)
+    temperatures = (temperature, amount_temperature)
+    return NetworkGenerator(batch_size, n_samples or 0, method, seed, name, space, *temperatures)
+
+
+def _check_network(method: str, checkpoint: str, *temperatures: float | None) -> None:
+    """Check the checkpoint, so that it is an error here and not in the first batch."""
+    model = read_card(checkpoint).model
+    if NETWORKS.get(model) != method:
+        bundled = CHECKPOINTS[method]
+        raise InputError(
+            f"{checkpoint=} is a {model}, which is not for {method=}: use {bundled!r} or one made "
+            f"with `screening train {bundled}`"
+        )
+    given = [value for value in temperatures if value is not None]
+    if given and method != "autoregressive":
+        raise InputError(f"{method=} has no sampling temperature: leave {given} out")
+    if not all(value > 0 for value in given):
+        raise InputError(f"sampling temperatures {given} must be above 0")
 
 
 def _check_arguments(
@@ -238,8 +276,8 @@ def _check_arguments(
         raise InputError("method='formulas' takes no chemsys: it keeps what it is given")
     if method == "enumeration" and not chemsys:
         raise InputError("method='enumeration' needs chemsys, the elements that may occur")
-    if method == "matgan" and n_samples is None:
-        raise InputError("method='matgan' needs n_samples, the number of draws")
+    if method in CHECKPOINTS and n_samples is None:
+        raise InputError(f"{method=} needs n_samples, the number of draws")
 
 
 def _formula_generator(
@@ -270,14 +308,16 @@ def _enumeration_generator(
     return EnumerationGenerator(batch_size, total, enumeration)
 
 
-def _known_to_matgan(chemsys: Sequence[str] | None, required: Sequence[str]) -> list[str]:
+def _known_to_networks(
+    method: str, chemsys: Sequence[str] | None, required: Sequence[str]
+) -> list[str]:
     """Check the elements, or name all that the representation holds."""
     known = [symbols()[z] for z in element_numbers()]
     unknown = [symbol for symbol in [*(chemsys or ()), *required] if symbol not in known]
     if unknown:
         raise InputError(
-            f"MatGAN does not know {unknown}: it knows {len(known)} elements, H to Pu without the "
-            "noble gases other than Xe and without Po to Ra; leave them out, or use "
+            f"{method=} does not know {unknown}: it knows {len(known)} elements, H to Pu "
+            "without the noble gases other than Xe and without Po to Ra; leave them out, or use "
             "method='enumeration'"
         )
     return list(chemsys) if chemsys else known

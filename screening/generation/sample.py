@@ -1,4 +1,4 @@
-"""Sampling of a trained MatGAN: seeded, batched, within a chemical space.
+"""Sampling of trained generators, MatGAN above all: seeded, batched, within a chemical space.
 
 How a chemical space is kept. The slots of a `SlotGenerator` are independent given the latent
 vector, so the probability that all of them choose allowed elements (or none) is known without a
@@ -11,15 +11,19 @@ limits of size, is rejected. The authors' network has no such probabilities: rej
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
 from screening.checkpoints import checkpoint_ref, load_checkpoint
 from screening.composition import CompositionArray
+from screening.errors import CheckpointError, InputError
+from screening.generation.generators import NETWORKS
 from screening.generation.model import ConvGenerator, SlotGenerator
 from screening.generation.representation import amounts_by_threshold, decode, element_numbers
+from screening.generation.set_model import SetModel
+from screening.generation.set_sample import SetSampler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +36,18 @@ CHUNK = 4096
 
 POOL = 8
 """Latent vectors drawn for each one that is kept, where the space is restricted."""
+
+
+class CompositionSampler(Protocol):
+    """What draws compositions from a trained generator."""
+
+    def sample(self, n: int, *, seed: int, space: ChemicalSpace | None = None) -> CompositionArray:
+        """Draw `n` samples; see `Sampler.sample`."""
+        ...
+
+    def settings(self) -> dict[str, float]:
+        """Return what can be set of the sampling, for a report."""
+        ...
 
 
 def build_generator(arguments: dict[str, object]) -> SlotGenerator | ConvGenerator:
@@ -73,6 +89,10 @@ class Sampler:
         rng = torch.Generator().manual_seed(seed)
         parts = [self._chunk(min(CHUNK, n - done), rng, space) for done in range(0, n, CHUNK)]
         return CompositionArray.concatenate(parts)
+
+    def settings(self) -> dict[str, float]:
+        """Return what can be set of the sampling: nothing."""
+        return {}
 
     def _chunk(self, n: int, rng: torch.Generator, space: ChemicalSpace | None) -> CompositionArray:
         with torch.inference_mode():
@@ -139,20 +159,50 @@ def state_from(tensors: dict[str, NDArray[np.generic]]) -> dict[str, Tensor]:
     }
 
 
-def load_sampler(checkpoint: str) -> Sampler:
+def load_sampler(
+    checkpoint: str, temperature: float | None = None, amount_temperature: float | None = None
+) -> CompositionSampler:
     """Load the sampler of a checkpoint; the last two stay in memory.
+
+    Parameters
+    ----------
+    checkpoint
+        Name or path.
+    temperature, amount_temperature
+        Sampling temperatures of an autoregressive model; None for those of the checkpoint.
 
     Raises
     ------
     CheckpointError
-        If the checkpoint cannot be read.
+        If the checkpoint cannot be read or is no generator of compositions.
+    InputError
+        If a temperature is given for a model that has none.
     """
-    return _load(checkpoint, checkpoint_ref(checkpoint).sha256)
+    digest = checkpoint_ref(checkpoint).sha256
+    return _load(checkpoint, digest, temperature, amount_temperature)
 
 
 @lru_cache(maxsize=2)
-def _load(checkpoint: str, sha256: str) -> Sampler:  # noqa: ARG001 - another file, another sampler
+def _load(
+    checkpoint: str,
+    sha256: str,  # noqa: ARG001 - another file, another sampler
+    temperature: float | None,
+    amount_temperature: float | None,
+) -> CompositionSampler:
     loaded = load_checkpoint(checkpoint)
+    network = NETWORKS.get(loaded.card.model)
+    if network is None:
+        raise CheckpointError(
+            f"checkpoint {checkpoint!r} is a {loaded.card.model}, no generator of compositions"
+        )
+    weights = state_from(loaded.tensors)
+    if network == "autoregressive":
+        model = SetModel(**loaded.card.arguments)
+        model.load_state_dict(weights)
+        elements, amounts = loaded.tensors["temperatures"].tolist()
+        return SetSampler(model, temperature or elements, amount_temperature or amounts)
+    if temperature is not None or amount_temperature is not None:
+        raise InputError(f"{temperature=}, {amount_temperature=}: {checkpoint!r} has none to set")
     generator = build_generator(loaded.card.arguments)
-    generator.load_state_dict(state_from(loaded.tensors))
+    generator.load_state_dict(weights)
     return Sampler(generator)

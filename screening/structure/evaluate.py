@@ -63,8 +63,9 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     The bank is built from the same file without what is measured, or is the checkpoint's, from
     which the measured formulas are then removed. Only the composition of the primitive cell is
     given (``match``), or only the reduced formula (``unknown_count``). No proposal is filtered out
-    by validity rules. ``rmse`` is the mean distance of the best-ranked match, ``rmse_closest`` that
-    of the closest one.
+    by validity rules. ``rmse`` is the mean distance of the best-ranked match with the loose
+    tolerances (as StructureMatcher gives it: in units of (V/N)^(1/3)), ``rmse_closest`` that of the
+    closest one; ``..._strict`` with the strict tolerances.
 
     Returns
     -------
@@ -90,16 +91,8 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     report("matching", 2, 2)
     ref = task.bank.ref
     result = {
-        "match": matches.rates(),
-        "match_interval": matches.intervals(request.seed),
-        "rmse": matches.rmse(),
-        "rmse_closest": matches.closest(),
-        "unknown_count": {
-            "match": free.rates(),
-            "match_interval": free.intervals(request.seed),
-            "rmse": free.rmse(),
-            "rmse_closest": free.closest(),
-        },
+        **_figures(matches, request.seed),
+        "unknown_count": _figures(free, request.seed),
         "n": len(references),
         "n_without_proposal": sum(not ranked for ranked in known),
         "n_seen": task.n_seen,
@@ -114,6 +107,19 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     }
     plain: dict[str, Any] = plain_metrics(result)
     return plain
+
+
+def _figures(matches: Matches, seed: int) -> dict[str, Any]:
+    """Rates with their intervals, and distances by both tolerances."""
+    rmse, closest = matches.rmse(), matches.closest()
+    return {
+        "match": matches.rates(),
+        "match_interval": matches.intervals(seed),
+        "rmse": rmse["loose"],
+        "rmse_strict": rmse["strict"],
+        "rmse_closest": closest["loose"],
+        "rmse_closest_strict": closest["strict"],
+    }
 
 
 def _prepare(request: EvaluateRequest, options: StructureOptions) -> _Task:

@@ -53,6 +53,13 @@ def bravais_classes() -> NDArray[np.intp]:
     return array
 
 
+def class_sums(groups: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum probabilities of space groups, ``(n, 230)``, to those of classes, ``(n, 14)``."""
+    member = bravais_classes()[1:, None] == np.arange(len(BRAVAIS))
+    sums: NDArray[np.float64] = groups @ member.astype(np.float64)
+    return sums
+
+
 def bravais_class(number: int) -> str:
     """Bravais class of a space group.
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.metrics.intervals import bootstrap_interval
-from screening.symmetry.bravais import bravais_classes
+from screening.symmetry.bravais import bravais_classes, class_sums
 from screening.symmetry.cells import BRAVAIS, PARAMETERS, cell_volume, free_parameters
+
+N_CUBIC = 3
+"""The first classes of `BRAVAIS`."""
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,25 +28,32 @@ def symmetry_metrics(
     Returns
     -------
     ``bravais`` (top1, top2); ``spacegroup`` (top1, top5) over all 230 groups, end to end;
-    ``spacegroup_given_bravais`` (top1, top3) with the true class known; ``volume`` (mae_percent;
-    log_mae and log_r2 of the logarithm); ``lattice`` and ``lattice_given_z``, see
-    `lattice_metrics`; ``n`` and 95 % bootstrap ``intervals``.
+    ``spacegroup_given_bravais`` (top1, top3) with the true class known, and ``_by_class``;
+    ``parts``: the same of what the stack is made of; ``volume`` (mae_percent; log_mae and log_r2
+    of the logarithm); ``lattice`` and ``lattice_given_z``, see `lattice_metrics`; ``n`` and 95 %
+    bootstrap ``intervals``.
     """
     compositions = table.compositions()
-    classes, groups = model.probabilities(compositions)
-    true_class, true_group = table.bravais, table.space_group - 1
-    inside = np.where(bravais_classes()[1:] == true_class[:, None], groups, -1.0)
-    ranks = {
-        "bravais": (rank_of(classes, true_class), (1, 2)),
-        "spacegroup": (rank_of(groups, true_group), (1, 5)),
-        "spacegroup_given_bravais": (rank_of(inside, true_group), (1, 3)),
-    }
+    true_class = table.bravais
     result: dict[str, Any] = {"n": len(table), "intervals": {}}
-    for name, (rank, tops) in ranks.items():
-        result[name] = {f"top{k}": (rank < k).mean() for k in tops}
-        for k in tops:
-            hits = (rank < k).astype(np.float64)
-            result["intervals"][f"{name}.top{k}"] = bootstrap_interval(hits, seed=seed)
+    for name, hits in _hits(model.probabilities(compositions)[1], table).items():
+        result[name] = {top: hit.mean() for top, hit in hits.items()}
+        for top, hit in hits.items():
+            interval = bootstrap_interval(hit.astype(np.float64), seed=seed)
+            result["intervals"][f"{name}.{top}"] = interval
+        if name == "spacegroup_given_bravais":
+            result[f"{name}_by_class"] = {
+                BRAVAIS[k]: {top: hit[true_class == k].mean() for top, hit in hits.items()}
+                | {"n": int((true_class == k).sum())}
+                for k in np.unique(true_class)
+            }
+    result["parts"] = {
+        part: {
+            name: {top: hit.mean() for top, hit in hits.items()}
+            for name, hits in _hits(groups, table).items()
+        }
+        for part, groups in model.parts(compositions).items()
+    }
     volume = model.volume_per_atom(compositions)
     relative = np.abs(volume / table.volume - 1)
     result["volume"] = _volume_metrics(volume, table.volume)
@@ -55,6 +65,20 @@ def symmetry_metrics(
     scaled = np.concatenate([cells[:, :3] * scale[:, None], cells[:, 3:]], axis=1)
     result["lattice_given_z"] = lattice_metrics(scaled, table)
     return result
+
+
+def _hits(
+    groups: NDArray[np.float64], table: SymmetryTable
+) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """Whether the truth is among the best of a list, for each list and length."""
+    true_class, true_group = table.bravais, table.space_group - 1
+    inside = np.where(bravais_classes()[1:] == true_class[:, None], groups, -1.0)
+    ranks = {
+        "bravais": (rank_of(class_sums(groups), true_class), (1, 2)),
+        "spacegroup": (rank_of(groups, true_group), (1, 5)),
+        "spacegroup_given_bravais": (rank_of(inside, true_group), (1, 3)),
+    }
+    return {name: {f"top{k}": rank < k for k in tops} for name, (rank, tops) in ranks.items()}
 
 
 def rank_of(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -89,7 +113,8 @@ def lattice_metrics(cells: NDArray[np.float64], table: SymmetryTable) -> dict[st
     Returns
     -------
     For each class, for each free parameter: ``r2``, ``mae`` (Angstrom or degrees), ``mape``
-    (fraction), ``n``; and under ``all``, ``length_mape`` and ``angle_mae`` (degrees).
+    (fraction), ``n``; under ``cubic`` the same of all cubic cells; and under ``all``,
+    ``length_mape`` and ``angle_mae`` (degrees).
     """
     result: dict[str, Any] = {}
     known = np.isfinite(table.cells[:, 0])
@@ -104,6 +129,10 @@ def lattice_metrics(cells: NDArray[np.float64], table: SymmetryTable) -> dict[st
             truth, error = table.cells[rows, column], np.abs(cells - table.cells)[rows, column]
             result[name][PARAMETERS[column]] = _parameter_metrics(truth, error)
             (lengths if column < 3 else angles).append(error / truth if column < 3 else error)
+    rows = np.flatnonzero(known & (table.bravais < N_CUBIC))
+    if len(rows):
+        truth, error = table.cells[rows, 0], np.abs(cells - table.cells)[rows, 0]
+        result["cubic"] = {"a": _parameter_metrics(truth, error)}
     if lengths:
         result["all"] = {"length_mape": np.concatenate(lengths).mean()}
     if angles:

@@ -1,8 +1,9 @@
-"""The model of symmetries and cells: two small ensembles on composition descriptors.
+"""The model of symmetries and cells: networks on composition descriptors, and votes of crystals.
 
 Probabilities are averaged over the members of one ensemble (as in CRYSPNet, Liang et al. 2020,
-doi:10.1103/PhysRevMaterials.4.123802), logarithms of sizes over those of the other. The number of
-atoms in the cell is never an input: a new composition has none.
+doi:10.1103/PhysRevMaterials.4.123802) and stacked with the votes of known crystals of the same
+stoichiometry; logarithms of sizes are averaged over another ensemble. The number of atoms in the
+cell is never an input: a new composition has none.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from screening.checkpoints import checkpoint_ref, load_checkpoint
-from screening.composition import pretty_formula
+from screening.composition import CompositionArray, pretty_formula
 from screening.errors import CheckpointError, InputError
 from screening.features import descriptors
 from screening.identity import make_id
 from screening.schemas import BravaisGuess, SpaceGroupGuess, SymmetryDoc
-from screening.symmetry.bravais import N_SPACE_GROUPS, bravais_classes, space_group_symbols
+from screening.symmetry.bravais import N_SPACE_GROUPS, class_sums, space_group_symbols
 from screening.symmetry.cells import BRAVAIS, close_cells, full_cells, whole_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from screening.composition import CompositionArray
     from screening.schemas import CheckpointRef
+    from screening.symmetry.votes import Votes
 
 BATCH_SIZE = 1024
 
@@ -38,7 +41,8 @@ class SymmetryModel:
     arguments
         Sizes of the networks and numbers of members: what the card of a checkpoint keeps.
     tensors
-        Weights, scales of the sizes and the fingerprints of the formulas seen in training.
+        Weights, scales of the sizes, the crystals that vote, the trees of the stack, and the
+        fingerprints of the formulas seen in training.
     ref
         The checkpoint.
     """
@@ -48,6 +52,8 @@ class SymmetryModel:
     ) -> None:
         from screening.features.network import restore
         from screening.symmetry.network import SizeNetwork, SymmetryNetwork
+        from screening.symmetry.stack import Stack, unpack_text
+        from screening.symmetry.votes import Memory, VoteKernel
 
         self.ref = ref
         self.seen_formulas: NDArray[np.uint32] = tensors["seen_formulas"]
@@ -63,6 +69,12 @@ class SymmetryModel:
             size = SizeNetwork(**arguments["size_network"])
             restore(size, tensors, f"size.{i}.")
             self._size_members.append(size)
+        kernel = VoteKernel(**arguments["kernel"])
+        restore(kernel, tensors, "kernel.")
+        known = CompositionArray(tensors["memory.numbers"], tensors["memory.counts"])
+        self._memory = Memory(kernel, known, tensors["memory.groups"].astype(np.int64))
+        trees = unpack_text(tensors["stack.trees"])
+        self._stack = Stack(trees, arguments["votes_weight"], tensors["stack.prior"])
 
     @classmethod
     def load(cls, checkpoint: str = "symmetry") -> Self:
@@ -132,19 +144,35 @@ class SymmetryModel:
         Rows sum to 1; the space groups of a class sum to the probability of the class. Column ``j``
         of the second array is space group ``j + 1``.
         """
+        groups = np.zeros((len(compositions), N_SPACE_GROUPS))
+        for rows, networks, votes in self._parts(compositions):
+            groups[rows] = self._stack(networks, votes)
+        return class_sums(groups), groups
+
+    def parts(self, compositions: CompositionArray) -> dict[str, NDArray[np.float64]]:
+        """Probabilities of the space groups ``(n, 230)`` by the ``networks``, ``votes``, ``mean``.
+
+        They are what the stack is made of. Votes are 0 for stoichiometries that nobody knows.
+        """
+        shape = len(compositions), N_SPACE_GROUPS
+        parts = {name: np.zeros(shape) for name in ("networks", "votes", "mean")}
+        for rows, networks, votes in self._parts(compositions):
+            parts["networks"][rows], parts["votes"][rows] = networks, votes.groups
+            parts["mean"][rows] = self._stack.mean(networks, votes)
+        return parts
+
+    def _parts(
+        self, compositions: CompositionArray
+    ) -> Iterator[tuple[slice, NDArray[np.float64], Votes]]:
+        """Rows, probabilities by the networks, and votes, batch by batch."""
         import torch
 
-        classes = np.zeros((len(compositions), len(BRAVAIS)))
-        groups = np.zeros((len(compositions), N_SPACE_GROUPS))
-        class_of = torch.from_numpy(bravais_classes()[1:].copy())
+        from screening.symmetry.network import space_group_probabilities
+
         for rows, inputs in _batches(compositions):
             with torch.inference_mode():
-                for member in self._symmetry_members:
-                    log_class, log_group = (part.double() for part in member(inputs))
-                    classes[rows] += log_class.exp().numpy()
-                    groups[rows] += (log_group + log_class[:, class_of]).exp().numpy()
-        members = len(self._symmetry_members)
-        return classes / members, groups / members
+                networks = [space_group_probabilities(m, inputs) for m in self._symmetry_members]
+            yield rows, np.mean(networks, axis=0), self._memory.votes(compositions[rows])
 
     def volume_per_atom(self, compositions: CompositionArray) -> NDArray[np.float64]:
         """Volume of the most stable structure (Angstrom^3/atom), shape ``(n,)``."""

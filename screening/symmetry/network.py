@@ -95,6 +95,17 @@ class SymmetryNetwork(nn.Module):
         return classes, groups - total[:, self.class_of]
 
 
+def space_group_probabilities(
+    network: SymmetryNetwork, inputs: torch.Tensor
+) -> NDArray[np.float64]:
+    """Probabilities of all space groups, ``(n, 230)``, for descriptors ``(n, n_inputs)``."""
+    of_class, of_group = (part.double() for part in network(inputs))
+    probabilities: NDArray[np.float64] = (
+        (of_group + of_class[:, network.class_of]).exp().cpu().numpy()
+    )
+    return probabilities
+
+
 class SizeNetwork(nn.Module):
     """Standardised logarithms of the volume per atom and of the cells of all classes."""
 

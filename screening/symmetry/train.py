@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.symmetry.data import SymmetryTable
+    from screening.symmetry.votes import Memory, VoteKernel, Votes
     from screening.training.loop import FitResult
     from screening.training.options import LoopOptions
     from screening.training.request import TrainRequest
 
-REFERENCES = ["10.1103/PhysRevMaterials.4.123802"]
-VERSION = "1"
+REFERENCES = ["10.1103/PhysRevMaterials.4.123802", "10.1016/j.commatsci.2022.111496"]
+VERSION = "2"
 
 
 class SymmetryOptions(BaseModel):
@@ -41,32 +42,47 @@ class SymmetryOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    symmetry_members: int = Field(4, ge=1, description="Networks for classes and groups")
+    folds: int = Field(4, ge=2, description="Parts of the formulas for predictions out of fold")
+    symmetry_members: int = Field(2, ge=1, description="Networks for groups, in each fold")
     size_members: int = Field(3, ge=1, description="Networks for volumes and cells")
-    width: int = Field(224, ge=8, description="Width of the hidden layers")
+    symmetry_width: int = Field(128, ge=8, description="Width of the networks for groups")
+    width: int = Field(224, ge=8, description="Width of the networks for sizes")
     blocks: int = Field(2, ge=0, description="Residual blocks")
-    symmetry_dropout: float = Field(0.3, ge=0, lt=1, description="Dropout, symmetry networks")
+    symmetry_dropout: float = Field(0.3, ge=0, lt=1, description="Dropout, networks for groups")
     size_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout, size networks")
-    symmetry_epochs: int = Field(50, ge=1, description="Passes over the data, symmetry networks")
+    symmetry_epochs: int = Field(30, ge=1, description="Passes over the data, groups")
     size_epochs: int = Field(60, ge=1, description="Passes over the data, size networks")
     batch_size: int = Field(256, ge=1, description="Formulas per step")
     learning_rate: float = Field(2e-3, gt=0, description="Peak of the one-cycle schedule")
     weight_decay: float = Field(2e-2, ge=0, description="Weight decay of AdamW")
     ema: float = Field(0.99, ge=0, lt=1, description="Decay of the averaged weights")
     volume_weight: float = Field(1.0, ge=0, description="Weight of the volume against the cells")
+    kernel_size: int = Field(16, ge=8, description="Numbers that stand for an element in votes")
+    kernel_width: int = Field(128, ge=8, description="Width of the network of the votes' kernel")
+    kernel_outputs: int = Field(24, ge=1, description="Length of the vectors that votes compare")
+    kernel_dropout: float = Field(0.1, ge=0, lt=1, description="Dropout, kernel")
+    kernel_epochs: int = Field(10, ge=1, description="Passes over the data, kernel")
+    kernel_rate: float = Field(5e-3, gt=0, description="Peak of the learning rate, kernel")
+    tree_rounds: int = Field(120, ge=0, description="Trees of the stack")
+    tree_leaves: int = Field(15, ge=2, description="Leaves of a tree")
+    tree_rate: float = Field(0.06, gt=0, description="Learning rate of the trees")
     test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
 
-    def network(self, n_inputs: int, dropout: float) -> dict[str, Any]:
+    def network(self, n_inputs: int, width: int, dropout: float) -> dict[str, Any]:
         """Arguments of a network."""
+        return {"n_inputs": n_inputs, "width": width, "blocks": self.blocks, "dropout": dropout}
+
+    def kernel(self) -> dict[str, Any]:
+        """Arguments of the kernel."""
         return {
-            "n_inputs": n_inputs,
-            "width": self.width,
-            "blocks": self.blocks,
-            "dropout": dropout,
+            "size": self.kernel_size,
+            "width": self.kernel_width,
+            "outputs": self.kernel_outputs,
+            "dropout": self.kernel_dropout,
         }
 
     def loop(self, epochs: int) -> LoopOptions:
-        """Options of the training loop."""
+        """Options of the training loop for networks."""
         from screening.training.options import LoopOptions
 
         return LoopOptions(
@@ -77,9 +93,15 @@ class SymmetryOptions(BaseModel):
             ema=self.ema,
         )
 
+    def kernel_loop(self) -> LoopOptions:
+        """Options of the training loop for the kernel."""
+        from screening.training.options import LoopOptions
+
+        return LoopOptions(epochs=self.kernel_epochs, batch_size=2, learning_rate=self.kernel_rate)
+
 
 def train_symmetry(request: TrainRequest) -> Card:
-    """Train both ensembles, measure them on held-out formulas and save the checkpoint.
+    """Train all parts, measure them on held-out formulas and save the checkpoint.
 
     Raises
     ------
@@ -120,7 +142,7 @@ def train_symmetry(request: TrainRequest) -> Card:
         seed=request.seed,
         wall_time=sum(fit.wall_time for fit in training.fits),
         device=device_name(request.device),
-        packages=package_versions("numpy", "spglib", "torch"),
+        packages=package_versions("lightgbm", "numpy", "spglib", "torch"),
         references=REFERENCES,
     )
     card = save_checkpoint(request.out, tensors, card)
@@ -141,7 +163,9 @@ class _Training:
         key: str,
     ) -> None:
         self.request, self.options, self.table = request, options, table.select(rows)
-        self.inputs = descriptors(self.table.compositions())
+        self.compositions = self.table.compositions().reduced()
+        self.groups = self.table.space_group - 1
+        self.inputs = descriptors(self.compositions)
         self.key = content_hash(key, options)
         self.states: Path = state_folder(request)
         self.fits: list[FitResult] = []
@@ -150,34 +174,124 @@ class _Training:
         """Train everything; returns the tensors and the arguments of `SymmetryModel`."""
         options, n_inputs = self.options, self.inputs.shape[1]
         arguments = {
-            "symmetry_network": options.network(n_inputs, options.symmetry_dropout),
-            "symmetry_members": options.symmetry_members,
-            "size_network": options.network(n_inputs, options.size_dropout),
+            "symmetry_network": options.network(
+                n_inputs, options.symmetry_width, options.symmetry_dropout
+            ),
+            "symmetry_members": options.folds * options.symmetry_members,
+            "size_network": options.network(n_inputs, options.width, options.size_dropout),
             "size_members": options.size_members,
+            "kernel": options.kernel(),
         }
-        tensors = self.symmetries(arguments) | self.sizes(arguments)
-        return tensors, arguments
+        tensors, networks, votes = self.symmetries(arguments)
+        stack, arguments["votes_weight"] = self.stack(networks, votes)
+        return tensors | stack | self.sizes(arguments), arguments
 
-    def symmetries(self, arguments: dict[str, Any]) -> dict[str, NDArray[Any]]:
-        """Train the networks for classes and groups."""
+    def symmetries(
+        self, arguments: dict[str, Any]
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64], Votes]:
+        """Train networks and kernels fold by fold, and the kernel that stays.
+
+        Returns
+        -------
+        The tensors, and the probabilities and votes for each row by parts that do not know it.
+        """
+        from screening.features.network import export
+        from screening.symmetry.bravais import N_SPACE_GROUPS
+        from screening.symmetry.votes import Votes
+
+        n, folds = len(self.table), self.options.folds
+        fold = np.random.default_rng(derive_seed("folds", self.request.seed)).permutation(n) % folds
+        networks = np.zeros((n, N_SPACE_GROUPS))
+        votes = Votes.none(n)
+        tensors: dict[str, NDArray[Any]] = {}
+        for k in range(folds):
+            rest, part = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+            weights, networks[part] = self._fold_networks(arguments, k, rest, part)
+            tensors |= weights
+            memory = self._memory(self._kernel(rest, str(k)))
+            votes.put(part, memory.votes(self.compositions[part], own=part))
+        tensors |= export(self._kernel(np.arange(n), "all"), "kernel.")
+        tensors["memory.numbers"] = self.compositions.numbers
+        tensors["memory.counts"] = self.compositions.counts
+        tensors["memory.groups"] = self.groups.astype(np.uint8)
+        return tensors, networks, votes
+
+    def stack(
+        self, networks: NDArray[np.float64], votes: Votes
+    ) -> tuple[dict[str, NDArray[Any]], float]:
+        """Fit the stack on predictions out of fold; returns its tensors and the votes' weight."""
+        from screening.symmetry import stack
+
+        prior = stack.frequencies(self.groups)
+        weight = stack.best_weight(networks, votes, prior, self.groups)
+        mean = stack.blend(networks, votes, weight, prior)
+        columns = stack.candidates(mean)
+        inputs = stack.features(networks, votes, mean, prior, columns)
+        options = {
+            "rounds": self.options.tree_rounds,
+            "rate": self.options.tree_rate,
+            "leaves": self.options.tree_leaves,
+            "seed": derive_seed("trees", self.request.seed) % 2**31,
+        }
+        text = stack.fit_trees(inputs, mean, columns, self.groups, options)
+        return {"stack.trees": stack.pack_text(text), "stack.prior": prior}, weight
+
+    def _fold_networks(
+        self,
+        arguments: dict[str, Any],
+        k: int,
+        rest: NDArray[np.intp],
+        part: NDArray[np.intp],
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
+        """Train the networks for groups on the rows `rest`; predict the rows `part`."""
+        import torch
         from torch.nn.functional import nll_loss
 
-        from screening.symmetry.network import SymmetryNetwork
+        from screening.symmetry.network import SymmetryNetwork, space_group_probabilities
 
-        x = self._tensor(self.inputs)
-        classes = self._tensor(self.table.bravais.astype(np.int64))
-        groups = self._tensor(self.table.space_group - 1)
+        x = self._tensor(self.inputs[rest])
+        classes = self._tensor(self.table.bravais[rest].astype(np.int64))
+        groups = self._tensor(self.groups[rest])
 
         def loss(network: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
             of_class, of_group = network(x[rows])
             return nll_loss(of_class, classes[rows]) + nll_loss(of_group, groups[rows])
 
-        return self._members(
+        members = self.options.symmetry_members
+        tensors, networks = self._members(
             "symmetry",
+            range(k * members, (k + 1) * members),
             lambda: SymmetryNetwork(**arguments["symmetry_network"]),
             loss,
-            self.options.symmetry_epochs,
+            self.inputs[rest],
         )
+        unknown = self._tensor(self.inputs[part])
+        with torch.inference_mode():
+            predicted = [space_group_probabilities(network, unknown) for network in networks]
+        return tensors, np.mean(predicted, axis=0)
+
+    def _kernel(self, rows: NDArray[np.intp], name: str) -> VoteKernel:
+        """Train the kernel of the votes on some rows."""
+        from screening.symmetry.vote_training import fit_kernel
+
+        kernel, result = fit_kernel(
+            self.compositions[rows],
+            self.groups[rows],
+            self.options.kernel(),
+            self.options.kernel_loop(),
+            seed=derive_seed("votes", self.request.seed, name),
+            device=self.request.device,
+            state=self.states / f"votes-{name}.safetensors",
+            key=self.key,
+            label=f"votes {name}",
+        )
+        self.fits.append(result)
+        return kernel
+
+    def _memory(self, kernel: VoteKernel) -> Memory:
+        from screening.symmetry.votes import Memory
+
+        return Memory(kernel, self.compositions, self.groups)
 
     def sizes(self, arguments: dict[str, Any]) -> dict[str, NDArray[Any]]:
         """Train the networks for volumes and cells."""
@@ -192,11 +306,12 @@ class _Training:
         def loss(network: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
             return size_loss(network(x[rows]), y[rows], weight)
 
-        tensors = self._members(
+        tensors, _ = self._members(
             "size",
+            range(self.options.size_members),
             lambda: SizeNetwork(**arguments["size_network"]),
             loss,
-            self.options.size_epochs,
+            self.inputs,
         )
         return tensors | {f"sizes.{key}": value for key, value in scales.items()}
 
@@ -208,31 +323,34 @@ class _Training:
     def _members(
         self,
         name: str,
+        members: range,
         make: Callable[[], Any],
         loss: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor],
-        epochs: int,
-    ) -> dict[str, NDArray[Any]]:
+        inputs: NDArray[np.float32],
+    ) -> tuple[dict[str, NDArray[Any]], list[Any]]:
+        """Train networks with those numbers; returns their weights by name, and the networks."""
         from screening.features.network import export
         from screening.training.loop import fit, seeded
 
-        members = getattr(self.options, f"{name}_members")
         tensors: dict[str, NDArray[Any]] = {}
-        for i in range(members):
+        networks = []
+        for i in members:
             seed = derive_seed(name, self.request.seed, i)
             with seeded(seed):
                 network = make()
-            network.trunk.standardise(self.inputs)
+            network.trunk.standardise(inputs)
             network.to(self.request.device)
             result = fit(
                 network,
                 loss,
-                len(self.inputs),
-                self.options.loop(epochs),
+                len(inputs),
+                self.options.loop(getattr(self.options, f"{name}_epochs")),
                 seed=seed,
                 state=self.states / f"{name}-{i}.safetensors",
                 key=self.key,
-                label=f"{name} {i + 1}/{members}",
+                label=f"{name} {i + 1}",
             )
             self.fits.append(result)
             tensors |= export(network, f"{name}.{i}.")
-        return tensors
+            networks.append(network)
+        return tensors, networks

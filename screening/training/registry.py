@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TRAINERS = {
     "matgan": "screening.generation.train:train_matgan",
+    "compositions": "screening.generation.set_train:train_compositions",
     "energy": "screening.energy.train:train_energy",
     "symmetry": "screening.symmetry.train:train_symmetry",
     "prototypes": "screening.structure.bank:train_prototypes",

@@ -1,4 +1,4 @@
-"""A small MatGAN, trained in seconds on formulas that the tests make."""
+"""Small generators, trained in seconds on formulas that the tests make."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ import torch
 from screening.composition import CompositionArray
 from screening.elements import atomic_number
 from screening.generation.enumeration import Enumeration
+from screening.generation.set_train import train_compositions
 from screening.generation.space import ChemicalSpace
 from screening.generation.train import train_matgan
 from screening.training.request import TrainRequest
@@ -21,6 +22,17 @@ FAST = {
     "latent": "16",
     "slots": "4",
     "critic_steps": "1",
+}
+
+FAST_SET = {
+    "samples": "3000",
+    "epochs": "6",
+    "batch": "32",
+    "width": "48",
+    "amount_width": "24",
+    "depth": "1",
+    "average": "0.9",
+    "temperature": "1.6",
 }
 
 
@@ -58,3 +70,17 @@ def checkpoint(formulas_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("models") / "matgan"
     train_matgan(TrainRequest(data=(formulas_file,), out=out, seed=3, options=FAST))
     return out
+
+
+@pytest.fixture(scope="session")
+def set_checkpoint(formulas_file, tmp_path_factory):
+    """Folder of the checkpoint of a small autoregressive model."""
+    out = tmp_path_factory.mktemp("models") / "compositions"
+    train_compositions(TrainRequest(data=(formulas_file,), out=out, seed=3, options=FAST_SET))
+    return out
+
+
+@pytest.fixture(scope="session")
+def checkpoints(checkpoint, set_checkpoint):
+    """Folder of the checkpoint of each method that needs one."""
+    return {"matgan": str(checkpoint), "autoregressive": str(set_checkpoint)}

@@ -102,6 +102,20 @@ def test_rules_are_options(checkpoint, formulas_file):
     assert valid(alloys="false") < valid() < valid(pauling="false")
 
 
+def test_a_chemical_space_limits_samples_and_target(checkpoint, formulas_file):
+    options = {"samples": "2000", "chemsys": "Li-Mn-O", "required": "O"}
+    request = EvaluateRequest(data=formulas_file, checkpoint=str(checkpoint), options=options)
+    everything = EvaluateRequest(
+        data=formulas_file, checkpoint=str(checkpoint), options={"samples": "2000"}
+    )
+    found, whole = evaluate_generation(request), evaluate_generation(everything)
+    assert 0 < found["n_target"] < whole["n_target"]
+    assert found["recovered"] > whole["recovered"]
+    assert found["n_distinct"] < whole["n_distinct"]
+    with pytest.raises(InputError, match="unknown element 'Qq'"):
+        evaluate_generation(EvaluateRequest(data=formulas_file, options={"chemsys": "Qq-O"}))
+
+
 def test_evaluating_with_formulas_that_were_seen(checkpoint, tmp_path):
     """Only what training never saw is a target; the rest only counts for novelty."""
     pd.DataFrame({"formula": ["NaLiO", "K2O"]}).to_parquet(tmp_path / "x.parquet")

@@ -8,66 +8,68 @@ import pytest
 
 from screening.composition import CompositionArray
 from screening.errors import CheckpointError, InputError
-from screening.generation import METHODS, CompositionGenerator, make_generator
+from screening.generation import CHECKPOINTS, METHODS, CompositionGenerator, make_generator
 
 
-def make(method, checkpoint, **arguments):
+def make(method, checkpoints, **arguments):
     defaults = {
         "enumeration": {"chemsys": ["Li", "Mn", "S", "O"], "max_atoms": 10, "batch_size": 700},
-        "matgan": {"n_samples": 900, "batch_size": 400, "checkpoint": str(checkpoint), "seed": 5},
+        "matgan": {"n_samples": 900, "batch_size": 400, "seed": 5},
+        "autoregressive": {"n_samples": 900, "batch_size": 400, "seed": 5},
         "formulas": {"formulas": ["Fe4O6", "NaCl", "Fe2O3", "TiO2", "ClNa"], "batch_size": 3},
     }
-    return make_generator(method, **(defaults[method] | arguments))
+    trained = {"checkpoint": checkpoints[method]} if method in checkpoints else {}
+    return make_generator(method, **(defaults[method] | trained | arguments))
 
 
 @pytest.mark.parametrize("method", METHODS)
 class TestContract:
     """What every generator promises."""
 
-    def test_interface(self, method, checkpoint):
-        generator = make(method, checkpoint)
+    def test_interface(self, method, checkpoints):
+        generator = make(method, checkpoints)
         assert isinstance(generator, CompositionGenerator)
         assert generator.name == method
         assert generator.n_batches() > 1
 
-    def test_batches_are_reduced_and_without_duplicates(self, method, checkpoint):
-        generator = make(method, checkpoint)
+    def test_batches_are_reduced_and_without_duplicates(self, method, checkpoints):
+        generator = make(method, checkpoints)
         for number in range(generator.n_batches()):
             batch = generator.batch(number)
             assert 0 < len(batch) <= generator.n_samples(number)
             assert batch.formulas() == batch.reduced().formulas()
             assert len(set(batch.formulas())) == len(batch)
 
-    def test_each_batch_stands_alone(self, method, checkpoint):
-        forwards = make(method, checkpoint)
+    def test_each_batch_stands_alone(self, method, checkpoints):
+        forwards = make(method, checkpoints)
         n = forwards.n_batches()
         first = [forwards.batch(number).formulas() for number in range(n)]
-        again = {number: make(method, checkpoint).batch(number) for number in reversed(range(n))}
+        again = {number: make(method, checkpoints).batch(number) for number in reversed(range(n))}
         assert [again[number].formulas() for number in range(n)] == first
 
-    def test_samples_add_up(self, method, checkpoint):
-        generator = make(method, checkpoint, n_samples=5, batch_size=2)
+    def test_samples_add_up(self, method, checkpoints):
+        generator = make(method, checkpoints, n_samples=5, batch_size=2)
         assert generator.n_batches() == 3
         assert [generator.n_samples(number) for number in range(3)] == [2, 2, 1]
 
-    def test_a_batch_that_does_not_exist(self, method, checkpoint):
-        generator = make(method, checkpoint)
+    def test_a_batch_that_does_not_exist(self, method, checkpoints):
+        generator = make(method, checkpoints)
         for number in (-1, generator.n_batches()):
             with pytest.raises(InputError, match=f"batch number={number} does not exist"):
                 generator.batch(number)
 
 
-def test_enumeration_does_not_depend_on_the_batch_size(checkpoint):
-    whole = make("enumeration", checkpoint, batch_size=10**6)
-    parts = make("enumeration", checkpoint, batch_size=333)
+def test_enumeration_does_not_depend_on_the_batch_size(checkpoints):
+    whole = make("enumeration", checkpoints, batch_size=10**6)
+    parts = make("enumeration", checkpoints, batch_size=333)
     assert whole.n_batches() == 1
     joined = CompositionArray.concatenate([parts.batch(i) for i in range(parts.n_batches())])
     assert joined.formulas() == whole.batch(0).formulas()
     assert whole.model is None
 
 
-def test_formulas_keep_what_the_user_gave(checkpoint):
-    generator = make("formulas", checkpoint, batch_size=10)
+def test_formulas_keep_what_the_user_gave(checkpoints):
+    generator = make("formulas", checkpoints, batch_size=10)
     assert generator.batch(0).formulas() == ["Fe2O3", "NaCl", "TiO2"]
     assert generator.given(0) == ["Fe4O6", "NaCl", "TiO2"]
     assert generator.n_samples(0) == 5
@@ -78,18 +80,20 @@ def test_formulas_are_kept_whether_valid_or_not():
     assert batch.formulas() == CompositionArray.from_formulas(["He2O7", "Fe", "Na17Cl"]).formulas()
 
 
-def test_matgan_refers_to_its_model_and_depends_on_the_seed(checkpoint):
-    generator = make("matgan", checkpoint)
-    assert generator.model.name == "matgan"
+@pytest.mark.parametrize("method", CHECKPOINTS)
+def test_a_network_refers_to_its_model_and_depends_on_the_seed(method, checkpoints):
+    generator = make(method, checkpoints)
+    assert generator.model.name == CHECKPOINTS[method]
     assert len(generator.model.sha256) == 64
-    other = make("matgan", checkpoint, seed=6)
+    other = make(method, checkpoints, seed=6)
     assert generator.batch(0).formulas() != other.batch(0).formulas()
     assert generator.batch(0).formulas() != generator.batch(1).formulas()
 
 
-def test_matgan_in_a_chemical_system(checkpoint):
+@pytest.mark.parametrize("method", CHECKPOINTS)
+def test_a_network_in_a_chemical_system(method, checkpoints):
     system = {"chemsys": ["Li", "Mn", "O"], "required": ["O"], "max_elements": 3}
-    batch = make("matgan", checkpoint, **system).batch(0)
+    batch = make(method, checkpoints, **system).batch(0)
     assert len(batch) > 5
     assert set(batch.numbers.ravel().tolist()) <= {0, 3, 25, 8}
     assert (batch.numbers == 8).any(axis=1).all()
@@ -98,7 +102,10 @@ def test_matgan_in_a_chemical_system(checkpoint):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "gan"}, r"'gan': use one of \['enumeration', 'formulas', 'matgan'\]"),
+        (
+            {"method": "gan"},
+            r"'gan': use one of \['autoregressive', 'enumeration', 'formulas', 'matgan'\]",
+        ),
         ({"method": "enumeration"}, r"needs chemsys"),
         ({"method": "enumeration", "chemsys": []}, r"needs chemsys"),
         ({"method": "enumeration", "chemsys": ["Na", "Qq"]}, r"unknown element 'Qq'"),
@@ -114,6 +121,17 @@ def test_matgan_in_a_chemical_system(checkpoint):
         ({"method": "formulas", "formulas": ["NaCl"], "chemsys": ["Na"]}, r"no chemsys"),
         ({"method": "formulas", "formulas": ["NaCl"], "required": ["Na"]}, r"\['Na'\]"),
         ({"method": "matgan"}, r"needs n_samples"),
+        ({"method": "autoregressive"}, r"method='autoregressive' needs n_samples"),
+        (
+            {"method": "autoregressive", "n_samples": 9, "checkpoint": "matgan"},
+            r"'matgan' is a .*SlotGenerator, which is not for method='autoregressive'",
+        ),
+        ({"method": "matgan", "n_samples": 9, "checkpoint": "energy"}, r"not for method='matgan'"),
+        ({"method": "matgan", "n_samples": 9, "temperature": 2.0}, r"leave \[2.0\] out"),
+        (
+            {"method": "autoregressive", "n_samples": 9, "temperature": 0.0},
+            r"\[0.0\] must be above 0",
+        ),
         ({"method": "matgan", "n_samples": 0}, r"n_samples=0"),
         ({"method": "matgan", "n_samples": 9, "batch_size": 0}, r"batch_size=0"),
         ({"method": "matgan", "n_samples": 9, "chemsys": ["He", "O"]}, r"not know \['He'\]"),
@@ -125,9 +143,26 @@ def test_errors_name_the_value(arguments, message):
         make_generator(**arguments)
 
 
-def test_a_missing_checkpoint_is_an_error_at_once(tmp_path):
+def test_temperatures_change_the_samples(checkpoints):
+    own = make("autoregressive", checkpoints).batch(0).formulas()
+    hot = make("autoregressive", checkpoints, temperature=6.0).batch(0).formulas()
+    loose = make("autoregressive", checkpoints, amount_temperature=3.0).batch(0).formulas()
+    assert own != hot
+    assert own != loose
+    assert len(hot) > len(own)
+
+
+@pytest.mark.parametrize("method", CHECKPOINTS)
+def test_the_bundled_checkpoint_is_the_default(method):
+    generator = make_generator(method, n_samples=300, chemsys=["Li", "Mn", "O"], required=["O"])
+    assert generator.model.name == CHECKPOINTS[method]
+    assert len(generator.batch(0)) > 5
+
+
+@pytest.mark.parametrize("method", CHECKPOINTS)
+def test_a_missing_checkpoint_is_an_error_at_once(method, tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint"):
-        make_generator("matgan", n_samples=10, checkpoint=str(tmp_path / "none"))
+        make_generator(method, n_samples=10, checkpoint=str(tmp_path / "none"))
 
 
 def test_the_interface_is_light():

@@ -102,7 +102,7 @@ def test_evaluation_of_an_own_bank(textbook_file):
             for rank, (low, high) in part["match_interval"][tolerance].items():
                 assert low <= rates[rank] <= high
     assert result["match"]["loose"]["5"] > 0.7
-    assert 0 <= result["rmse"]["loose"] < 0.1
+    assert 0 <= result["rmse_strict"] <= result["rmse"] < 0.1
 
 
 def test_evaluation_is_deterministic(textbook_file):

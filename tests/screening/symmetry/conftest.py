@@ -65,8 +65,12 @@ def crystals():
 
 SMALL = {
     "width": "48",
+    "symmetry_width": "32",
+    "folds": "2",
+    "kernel_epochs": "3",
+    "tree_rounds": "10",
     "blocks": "1",
-    "symmetry_members": "2",
+    "symmetry_members": "1",
     "symmetry_epochs": "12",
     "size_epochs": "25",
     "batch_size": "32",

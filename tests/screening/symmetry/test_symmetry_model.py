@@ -44,6 +44,10 @@ def test_held_out_symmetries_are_predicted(trained):
     assert metrics["volume"]["mae_percent"] < 12
     assert metrics["lattice"]["cubic F"]["a"]["r2"] > 0.8
     assert metrics["lattice"]["hexagonal P"]["c"]["mape"] < 0.1
+    assert set(metrics["parts"]) == {"networks", "votes", "mean"}
+    assert metrics["parts"]["votes"]["spacegroup"]["top1"] > 0.9
+    by_class = metrics["spacegroup_given_bravais_by_class"]
+    assert sum(part["n"] for part in by_class.values()) == n
     low, high = metrics["intervals"]["spacegroup.top5"]
     assert low <= metrics["spacegroup"]["top5"] <= high
 
