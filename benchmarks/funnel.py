@@ -24,6 +24,7 @@ name: funnel
 seed: {seed}
 until: candidates
 generation: {{method: matgan, n_samples: {items}, batch_size: {batch}}}
+energy: {{fast: true}}
 candidates: {{top: 100, rank_by: formation_energy}}
 """
 BATCH = 250_000

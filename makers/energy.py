@@ -24,11 +24,14 @@ class FormationEnergyMaker(StageMaker):
     ----------
     checkpoint
         The trained model.
+    fast
+        Use the model's networks on descriptors alone: for millions of compositions.
     """
 
     name: str = "energy"
     stage: ClassVar[Stage] = Stage.ENERGY
     checkpoint: str = "energy"
+    fast: bool = False
 
     @stage_job
     def make(self, verdicts: StageSummary, campaign_id: str | None = None) -> StageSummary:
@@ -52,9 +55,10 @@ class FormationEnergyMaker(StageMaker):
         accepted |= not verdicts.enforced
         rows = np.flatnonzero(accepted).astype(np.uint32)
         model = EnergyModel.load(self.checkpoint)
-        prediction = model.predict(CompositionArray(batch.numbers, batch.counts)[rows])
+        compositions = CompositionArray(batch.numbers, batch.counts)[rows]
+        prediction = model.predict(compositions, fast=self.fast)
         reference = self._reference(self.checkpoint)
-        energy_id = make_id("ene", verdict_id, reference.sha256)
+        energy_id = make_id("ene", verdict_id, reference.sha256, self.fast)
         outcome = TaskOutcome(n_out=len(rows), ids=[energy_id], counted=False)
         outcome.add(
             EnergyBatchDoc(

@@ -108,6 +108,6 @@ def stack_shares(
     -------
     The share with the lowest mean absolute error, shape ``(r,)``.
     """
-    errors = [np.nanmean(np.abs((1 - s) * mlp + s * roost - truth), axis=0) for s in SHARES]
+    errors = [np.nansum(np.abs((1 - s) * mlp + s * roost - truth), axis=0) for s in SHARES]
     best: NDArray[np.float32] = SHARES[np.argmin(errors, axis=0)].astype(np.float32)
     return best

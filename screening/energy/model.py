@@ -1,8 +1,8 @@
-"""The model of formation energies: an ensemble with calibrated uncertainties.
+"""The model of formation energies: two stacked ensembles with calibrated uncertainties.
 
-A deep ensemble (Lakshminarayanan et al. 2017, arXiv:1612.01474) of networks on composition
-descriptors. The variance of a prediction is the mean of the members' own variances plus the
-variance between the members, and is calibrated afterwards.
+Deep ensembles (Lakshminarayanan et al. 2017, arXiv:1612.01474) of networks on composition
+descriptors and of Roost. The variance of a prediction is the mean of the members' own variances
+plus the variance between the members, and is calibrated afterwards.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from screening.features import descriptors
 from screening.schemas import FormationEnergyDoc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from screening.composition import CompositionArray
@@ -89,7 +91,10 @@ class EnergyModel:
         self.references: tuple[str, ...] = tuple(arguments["references"])
         self.seen_formulas: NDArray[np.uint32] = tensors["seen_formulas"]
         self._center, self._spread = arguments["energy_mean"], arguments["energy_scale"]
-        self._calibration = [Calibration(*map(float, row)) for row in tensors["calibration"]]
+        self._calibration = {
+            fast: [Calibration(*map(float, row)) for row in tensors[name]]
+            for fast, name in ((False, "calibration"), (True, "calibration_fast"))
+        }
         self._stack: NDArray[np.float32] = tensors["stack"]
         n_references = len(self.references)
         self._members: dict[str, list[Any]] = {"mlp": [], "roost": []}
@@ -126,6 +131,7 @@ class EnergyModel:
         *,
         batch_size: int = BATCH_SIZE,
         reference: str | None = None,
+        fast: bool = False,
     ) -> EnergyPrediction:
         """Predict formation energies.
 
@@ -137,6 +143,8 @@ class EnergyModel:
             Rows per pass; small batches stay in the cache of a core.
         reference
             Set of energies whose corrections to follow, one of `references`; None is the first.
+        fast
+            Use the networks on descriptors alone, with a calibration of their own.
 
         Raises
         ------
@@ -146,9 +154,10 @@ class EnergyModel:
         name = self.references[0] if reference is None else reference
         if name not in self.references:
             raise InputError(f"unknown {reference=}: this model knows {list(self.references)}")
-        mean, spread = self.raw(compositions, batch_size=batch_size)
+        mean, spread = self.raw(compositions, batch_size=batch_size, fast=fast)
         column = self.references.index(name)
-        mean, spread, factors = mean[:, column], spread[:, column], self._calibration[column]
+        factors = self._calibration[fast][column]
+        mean, spread = mean[:, column], spread[:, column]
         return EnergyPrediction(
             mean=mean,
             std=factors.scale * spread,
@@ -159,13 +168,14 @@ class EnergyModel:
         )
 
     def raw(
-        self, compositions: CompositionArray, *, batch_size: int = BATCH_SIZE
+        self, compositions: CompositionArray, *, batch_size: int = BATCH_SIZE, fast: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Means and spreads before calibration (eV/atom), each ``(n, r)``, by reference.
 
         The two ensembles are mixed with the weights of the stack.
         """
-        parts = self.by_ensemble(compositions, batch_size=batch_size)
+        kinds = ("mlp",) if fast else ("mlp", "roost")
+        parts = self.by_ensemble(compositions, batch_size=batch_size, kinds=kinds)
         if len(parts) == 1:
             return next(iter(parts.values()))
         (mlp, mlp_spread), (roost, roost_spread) = parts["mlp"], parts["roost"]
@@ -177,7 +187,11 @@ class EnergyModel:
         return mean, np.sqrt(variance)
 
     def by_ensemble(
-        self, compositions: CompositionArray, *, batch_size: int = BATCH_SIZE
+        self,
+        compositions: CompositionArray,
+        *,
+        batch_size: int = BATCH_SIZE,
+        kinds: Sequence[str] = ("mlp", "roost"),
     ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Means and raw spreads (eV/atom), each ``(n, r)``, of ``mlp`` and ``roost``."""
         import torch
@@ -189,8 +203,8 @@ class EnergyModel:
         makers = {"mlp": descriptors, "roost": graph_inputs}
         parts = {
             kind: (np.empty(shape, np.float32), np.empty(shape, np.float32))
-            for kind, members in self._members.items()
-            if members
+            for kind in kinds
+            if self._members[kind]
         }
         reduced = compositions.reduced()
         with torch.inference_mode():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from screening.checkpoints import Card, save_checkpoint
 from screening.energy.calibration import Calibration
@@ -37,7 +37,7 @@ REFERENCES = [
     "10.1103/PhysRevMaterials.4.123802",
     "10.1080/01621459.2017.1307116",
 ]
-VERSION = "1"
+VERSION = "2"
 
 
 class EnergyOptions(BaseModel):
@@ -67,6 +67,12 @@ class EnergyOptions(BaseModel):
     calibration_fraction: float = Field(
         0.05, gt=0, lt=0.5, description="Share of formulas for calibration"
     )
+
+    @field_validator("roost_head", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take ``512,256,128`` from the command line."""
+        return value.split(",") if isinstance(value, str) else value
 
     def loops(self) -> dict[Kind, LoopOptions]:
         """Return the hyperparameters of the training of each ensemble that has members."""
@@ -200,23 +206,28 @@ def _calibrate(
     chosen: NDArray[np.bool_],
     out: Path,
 ) -> dict[str, NDArray[np.float32]]:
-    """Fit stack ``(r,)`` and calibration ``(r, 3)``, with the weights as they are stored."""
+    """Fit stack ``(r,)`` and calibrations ``(r, 3)``, with the weights as they are stored."""
     n_references = len(table.references)
+    plain = np.tile(np.array([1, -1, 1], dtype=np.float32), (n_references, 1))
     fitted = {
         "stack": np.zeros(n_references, dtype=np.float32),
-        "calibration": np.tile(np.array([1, -1, 1], dtype=np.float32), (n_references, 1)),
+        "calibration": plain,
+        "calibration_fast": plain,
     }
     compositions, truth = table.compositions()[chosen], table.energies[chosen]
     parts = EnergyModel(arguments, tensors | fitted, _draft_ref(out)).by_ensemble(compositions)
     if len(parts) > 1:
         fitted["stack"] = stack_shares(parts["mlp"][0], parts["roost"][0], truth)
-    mean, spread = EnergyModel(arguments, tensors | fitted, _draft_ref(out)).raw(compositions)
-    rows = []
-    for k in range(n_references):
-        known = np.isfinite(truth[:, k])
-        errors = truth[known, k] - mean[known, k]
-        rows.append(Calibration.fit(errors, spread[known, k]).array())
-    return fitted | {"calibration": np.stack(rows)}
+    model = EnergyModel(arguments, tensors | fitted, _draft_ref(out))
+    for name, fast in (("calibration", False), ("calibration_fast", True)):
+        mean, spread = model.raw(compositions, fast=fast)
+        rows = []
+        for k in range(n_references):
+            known = np.isfinite(truth[:, k])
+            errors = truth[known, k] - mean[known, k]
+            rows.append(Calibration.fit(errors, spread[known, k]).array())
+        fitted[name] = np.stack(rows)
+    return fitted
 
 
 def _measure(
@@ -227,7 +238,8 @@ def _measure(
     metrics = {}
     for k, name in enumerate(table.references):
         known = np.flatnonzero(np.isfinite(truth[:, k]))
-        prediction = model.predict(compositions[known], reference=name)
-        metrics[name] = energy_metrics(prediction, truth[known, k], seed=seed)
+        for label, fast in ((name, False), (f"{name} (fast)", True)):
+            prediction = model.predict(compositions[known], reference=name, fast=fast)
+            metrics[label] = energy_metrics(prediction, truth[known, k], seed=seed)
     plain: dict[str, Any] = plain_metrics(metrics)
     return plain

@@ -71,6 +71,14 @@ SMALL = {
     "learning_rate": "0.005",
     "calibration_fraction": "0.2",
     "ema": "0.9",
+    "roost_members": "1",
+    "roost_size": "16",
+    "roost_layers": "2",
+    "roost_heads": "2",
+    "roost_hidden": "16",
+    "roost_head": "32,16",
+    "roost_epochs": "12",
+    "roost_learning_rate": "0.005",
 }
 
 

@@ -32,7 +32,8 @@ def test_card_says_what_was_done(trained):
     card = trained.card
     assert [source.name for source in card.data] == ["new.parquet", "old.parquet"]
     assert card.arguments["references"] == ["new", "old"]
-    assert set(card.metrics) == {"new", "old"}
+    assert set(card.metrics) == {"new", "new (fast)", "old", "old (fast)"}
+    assert list(card.hyperparameters["roost_head"]) == [32, 16]
     assert card.hyperparameters["width"] == 48
     split = card.split
     n = len({f for p in trained.data for f in canonical_formulas(pd.read_parquet(p).formula)})
@@ -164,17 +165,17 @@ def test_training_again_gives_the_same_weights(trained, tmp_path):
 
 
 def test_resumed_training_gives_the_same_weights(trained, tmp_path, monkeypatch):
-    from screening.features import network
+    from screening.energy import ensembles
 
     options = trained.request.options | {"epochs": "2"}
     whole = train_energy(TrainRequest(trained.data, tmp_path / "a", options=options))
     request = TrainRequest(trained.data, tmp_path / "b", options=options)
-    export = network.export
-    monkeypatch.setattr(network, "export", _interrupt_second(export))
+    export = ensembles.export
+    monkeypatch.setattr(ensembles, "export", _interrupt_second(export))
     with pytest.raises(KeyboardInterrupt):
         train_energy(request)
     assert (tmp_path / "b" / ".state").is_dir()
-    monkeypatch.setattr(network, "export", export)
+    monkeypatch.setattr(ensembles, "export", export)
     again = train_energy(dataclasses.replace(request, resume=True))
     assert again.sha256 == whole.sha256
     assert not (tmp_path / "b" / ".state").exists()
