@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -16,12 +16,14 @@ from screening.checkpoints.card import Card
 from screening.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from screening.schemas.base import CheckpointRef
+
+M = TypeVar("M")
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
@@ -35,8 +37,35 @@ class Checkpoint:
     """Card and tensors (numpy arrays by name) of one trained model."""
 
     card: Card
-    tensors: dict[str, NDArray[np.generic]]
+    tensors: dict[str, NDArray[Any]]
     folder: Path
+
+    def build(
+        self,
+        model: Callable[[dict[str, Any], dict[str, NDArray[Any]], CheckpointRef], M],
+        kind: str,
+    ) -> M:
+        """Make the model of the card's arguments, the tensors and the reference.
+
+        Parameters
+        ----------
+        model
+            Its class.
+        kind
+            Name of the bundled checkpoint and of the training command.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint is of another kind or version.
+        """
+        try:
+            return model(self.card.arguments, self.tensors, self.card.ref())
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise CheckpointError(
+                f"checkpoint {str(self.folder)!r} is no {kind} model of this version ({error}): "
+                f"use {kind!r}, or train one with `screening train {kind}`"
+            ) from None
 
 
 def set_checkpoint_folder(folder: Path | None) -> None:

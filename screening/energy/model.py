@@ -14,7 +14,7 @@ import numpy as np
 
 from screening.checkpoints import load_checkpoint
 from screening.energy.calibration import Calibration
-from screening.errors import CheckpointError, InputError
+from screening.errors import InputError
 from screening.features import descriptors
 from screening.schemas import FormationEnergyDoc
 
@@ -116,14 +116,7 @@ class EnergyModel:
         CheckpointError
             If it is missing, damaged, or of another kind.
         """
-        loaded = load_checkpoint(checkpoint)
-        try:
-            return cls(loaded.card.arguments, loaded.tensors, loaded.card.ref())
-        except (KeyError, RuntimeError, TypeError) as error:
-            raise CheckpointError(
-                f"checkpoint {checkpoint!r} is no energy model of this version ({error}): use "
-                "'energy', or train one with `screening train energy`"
-            ) from None
+        return load_checkpoint(checkpoint).build(cls, "energy")
 
     def predict(
         self,

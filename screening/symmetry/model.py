@@ -15,7 +15,7 @@ import numpy as np
 
 from screening.checkpoints import checkpoint_ref, load_checkpoint
 from screening.composition import CompositionArray, pretty_formula
-from screening.errors import CheckpointError, InputError
+from screening.errors import InputError
 from screening.features import descriptors
 from screening.identity import make_id
 from screening.schemas import BravaisGuess, SpaceGroupGuess, SymmetryDoc
@@ -85,14 +85,7 @@ class SymmetryModel:
         CheckpointError
             If it is missing, damaged, or of another kind.
         """
-        loaded = load_checkpoint(checkpoint)
-        try:
-            return cls(loaded.card.arguments, loaded.tensors, loaded.card.ref())
-        except (KeyError, RuntimeError, TypeError) as error:
-            raise CheckpointError(
-                f"checkpoint {checkpoint!r} is no symmetry model of this version ({error}): use "
-                "'symmetry', or train one with `screening train symmetry`"
-            ) from None
+        return load_checkpoint(checkpoint).build(cls, "symmetry")
 
     def predict(
         self, compositions: CompositionArray, top_bravais: int = 3, top_space_groups: int = 10
