@@ -47,7 +47,7 @@ class EnergyOptions(BaseModel):
 
     references: str = Field("", description="Corrections of each file, separated by commas")
     members: int = Field(4, ge=1, description="Networks on descriptors in the ensemble")
-    width: int = Field(384, ge=8, description="Width of the hidden layers")
+    width: int = Field(352, ge=8, description="Width of the hidden layers")
     blocks: int = Field(2, ge=0, description="Residual blocks")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout")
     epochs: int = Field(100, ge=1, description="Passes over the training formulas")
@@ -59,10 +59,10 @@ class EnergyOptions(BaseModel):
     roost_size: int = Field(64, ge=2, description="Length of an element's vector")
     roost_layers: int = Field(3, ge=1, description="Message layers")
     roost_heads: int = Field(3, ge=1, description="Heads of each")
-    roost_hidden: int = Field(128, ge=1, description="Hidden width of gates and messages")
+    roost_hidden: int = Field(96, ge=1, description="Hidden width of gates and messages")
     roost_head: tuple[int, ...] = Field((512, 256, 128), description="Widths of the output network")
-    roost_epochs: int = Field(60, ge=1, description="Passes of a Roost network")
-    roost_learning_rate: float = Field(1e-3, gt=0, description="Peak of its schedule")
+    roost_epochs: int = Field(34, ge=1, description="Passes of a Roost network")
+    roost_learning_rate: float = Field(2e-3, gt=0, description="Peak of its schedule")
     test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
     calibration_fraction: float = Field(
         0.05, gt=0, lt=0.5, description="Share of formulas for calibration"
