@@ -18,7 +18,7 @@ install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed (apt install python3 python3-venv)"; exit 1; }
-	@echo "making $(VENV) with the versions of constraints.txt (about 3 GB, a few minutes)"
+	@echo "making $(VENV) with the versions of constraints.txt (some GB, a few minutes)"
 	@$(PYTHON) -m venv $(VENV) || { echo "error: the venv module is missing: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install -qq --upgrade pip
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[embedded,dev]'

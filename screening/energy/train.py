@@ -115,7 +115,7 @@ def train_energy(request: TrainRequest) -> Card:
     table = read_energies(request.data, options.references)
     split = split_formulas(table, options, request.seed)
     sources = [describe(path, n) for path, n in zip(request.data, table.rows, strict=True)]
-    energies = table.energies[split.train]
+    compositions, energies = table.compositions()[split.train], table.energies[split.train]
     arguments = _arguments(options, table, energies)
     key = content_hash([source.sha256 for source in sources], options.model_dump())
     tensors: dict[str, NDArray[Any]] = {}
@@ -126,7 +126,7 @@ def train_energy(request: TrainRequest) -> Card:
             request,
             arguments,
             loop,
-            compositions=table.compositions()[split.train],
+            compositions=compositions,
             energies=energies,
             key=key,
         )

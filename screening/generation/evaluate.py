@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from screening.generation.sample import CompositionSampler
+    from screening.generation.chunks import CompositionSampler
     from screening.training.request import EvaluateRequest
 
 BATCH = 100_000

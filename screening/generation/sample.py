@@ -11,17 +11,17 @@ limits of size, is rejected. The authors' network has no such probabilities: rej
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from screening.checkpoints import checkpoint_ref, load_checkpoint
-from screening.composition import CompositionArray
 from screening.errors import CheckpointError, InputError
+from screening.generation.chunks import CompositionSampler
 from screening.generation.generators import NETWORKS
 from screening.generation.model import ConvGenerator, SlotGenerator
-from screening.generation.representation import amounts_by_threshold, decode, element_numbers
+from screening.generation.representation import amounts_by_threshold, element_numbers
 from screening.generation.set_model import SetModel
 from screening.generation.set_sample import SetSampler
 
@@ -31,23 +31,8 @@ if TYPE_CHECKING:
 
     from screening.generation.space import ChemicalSpace
 
-CHUNK = 4096
-"""Samples made at a time."""
-
 POOL = 8
 """Latent vectors drawn for each one that is kept, where the space is restricted."""
-
-
-class CompositionSampler(Protocol):
-    """What draws compositions from a trained generator."""
-
-    def sample(self, n: int, *, seed: int, space: ChemicalSpace | None = None) -> CompositionArray:
-        """Draw `n` samples; see `Sampler.sample`."""
-        ...
-
-    def settings(self) -> dict[str, float]:
-        """Return what can be set of the sampling, for a report."""
-        ...
 
 
 def build_generator(arguments: dict[str, object]) -> SlotGenerator | ConvGenerator:
@@ -57,7 +42,7 @@ def build_generator(arguments: dict[str, object]) -> SlotGenerator | ConvGenerat
     return network(**settings)  # type: ignore[arg-type]
 
 
-class Sampler:
+class Sampler(CompositionSampler):
     """Draws compositions from a generator.
 
     Parameters
@@ -69,36 +54,14 @@ class Sampler:
     def __init__(self, generator: SlotGenerator | ConvGenerator) -> None:
         self.generator = generator.eval()
 
-    def sample(self, n: int, *, seed: int, space: ChemicalSpace | None = None) -> CompositionArray:
-        """Draw `n` samples and decode them.
-
-        Parameters
-        ----------
-        n
-            Number of draws.
-        seed
-            The same seed gives the same compositions; other seeds give independent ones.
-        space
-            Keep to this chemical space; None for all that the representation holds.
-
-        Returns
-        -------
-        Reduced compositions in the order of the draws, duplicates included. At most `n`: draws
-        that are no composition of 2 to 8 elements, or not in the space, are missing.
-        """
-        rng = torch.Generator().manual_seed(seed)
-        parts = [self._chunk(min(CHUNK, n - done), rng, space) for done in range(0, n, CHUNK)]
-        return CompositionArray.concatenate(parts)
-
     def settings(self) -> dict[str, float]:
         """Return what can be set of the sampling: nothing."""
         return {}
 
-    def _chunk(self, n: int, rng: torch.Generator, space: ChemicalSpace | None) -> CompositionArray:
-        with torch.inference_mode():
-            cells = self._cells(n, rng, space)
-        compositions, _ = decode(amounts_by_threshold(cells.numpy()))
-        return compositions if space is None else compositions[space.contains(compositions)]
+    def _amounts(
+        self, n: int, rng: torch.Generator, space: ChemicalSpace | None
+    ) -> NDArray[np.uint8]:
+        return amounts_by_threshold(self._cells(n, rng, space).numpy())
 
     def _cells(self, n: int, rng: torch.Generator, space: ChemicalSpace | None) -> Tensor:
         generator = self.generator

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from screening.composition import CompositionArray
-from screening.generation.representation import MAX_COUNT, MAX_ELEMENTS, decode, element_numbers
+from screening.generation.chunks import CompositionSampler
+from screening.generation.representation import MAX_COUNT, MAX_ELEMENTS, element_numbers
 from screening.generation.set_model import N_ELEMENTS, STOP, SetModel
 
 if TYPE_CHECKING:
@@ -29,11 +29,8 @@ if TYPE_CHECKING:
 
     from screening.generation.space import ChemicalSpace
 
-CHUNK = 4096
-"""Samples made at a time."""
 
-
-class SetSampler:
+class SetSampler(CompositionSampler):
     """Draws compositions from a `SetModel`.
 
     Parameters
@@ -57,39 +54,13 @@ class SetSampler:
             self._start = model.trunk(model.empty[None])
             self._after_one = model.trunk(model.empty + self._pairs)  # of all 680 pairs
 
-    def sample(self, n: int, *, seed: int, space: ChemicalSpace | None = None) -> CompositionArray:
-        """Draw `n` samples.
-
-        Parameters
-        ----------
-        n
-            Number of draws.
-        seed
-            The same seed gives the same compositions; other seeds give independent ones.
-        space
-            Keep to this chemical space; None for all that the representation holds.
-
-        Returns
-        -------
-        Reduced compositions in the order of the draws, duplicates included. At most `n`: draws
-        that break the limits of size of the space are missing.
-        """
-        rng = torch.Generator().manual_seed(seed)
-        parts = [self._chunk(min(CHUNK, n - done), rng, space) for done in range(0, n, CHUNK)]
-        return CompositionArray.concatenate(parts)
-
     def settings(self) -> dict[str, float]:
         """Return the temperatures."""
         return {"temperature": self.temperature, "amount_temperature": self.amount_temperature}
 
-    def _chunk(self, n: int, rng: torch.Generator, space: ChemicalSpace | None) -> CompositionArray:
-        with torch.inference_mode():
-            amounts = self._amounts(n, rng, space)
-        compositions, _ = decode(amounts.numpy())
-        return compositions if space is None else compositions[space.contains(compositions)]
-
-    def _amounts(self, n: int, rng: torch.Generator, space: ChemicalSpace | None) -> Tensor:
-        """Draw amounts per element, shape ``(n, 85)``, uint8."""
+    def _amounts(
+        self, n: int, rng: torch.Generator, space: ChemicalSpace | None
+    ) -> NDArray[np.uint8]:
         model = self.model
         required = [] if space is None else np.flatnonzero(_rows(space.required)).tolist()
         barred = torch.zeros(N_ELEMENTS + 1)
@@ -120,7 +91,8 @@ class SetSampler:
             amounts[rows, element] = (amount + 1).to(torch.uint8)
             pair = element * MAX_COUNT + amount
             state = state + self._pairs.index_select(0, pair)
-        return amounts
+        drawn: NDArray[np.uint8] = amounts.numpy()
+        return drawn
 
 
 def _draw(scores: Tensor, temperature: float, rng: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from screening.balance import accepted, balance_codes
 from screening.checkpoints import load_checkpoint
 from screening.errors import CheckpointError, InputError
-from screening.generation import set_sample as module
+from screening.generation import chunks
 from screening.generation.data import load_formulas
 from screening.generation.representation import encodable
 from screening.generation.sample import load_sampler
@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_samples(set_checkpoint):
 
 
 def test_all_samples_are_compositions(fresh, monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 100)
+    monkeypatch.setattr(chunks, "CHUNK", 100)
     drawn = fresh.sample(2950, seed=0)
     assert len(drawn) == 2950
     assert encodable(drawn).all()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from screening.errors import CheckpointError
-from screening.generation import sample as module
+from screening.generation import chunks
 from screening.generation.model import ConvGenerator, SlotGenerator
 from screening.generation.representation import element_numbers, encodable
 from screening.generation.sample import Sampler, _log_weight, _resample, load_sampler
@@ -40,7 +40,7 @@ def test_samples_are_reduced_and_encodable(fresh):
 
 
 def test_many_samples_are_made_in_chunks(fresh, monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 100)
+    monkeypatch.setattr(chunks, "CHUNK", 100)
     assert len(fresh.sample(950, seed=0)) > 900
     assert len(fresh.sample(0, seed=0)) == 0
 
