@@ -17,6 +17,7 @@ from screening.composition import CompositionArray
 from screening.elements import atomic_number, symbols
 from screening.structure.crystals import COORDINATE_STEPS, Crystal, to_structure
 from screening.structure.lookup import Lookup
+from screening.structure.recolouring import Recolourings
 from screening.structure.substitution import SubstitutionModel
 from screening.structure.volume import fit_element_volumes
 
@@ -247,6 +248,19 @@ class Bank:
     def lookup(self) -> Lookup:
         """Prototypes and decorations by anonymous stoichiometry."""
         return Lookup(self)
+
+    @cached_property
+    def recolourings(self) -> Recolourings:
+        """Frameworks for any elements on any orbits."""
+        return Recolourings(self)
+
+    @cached_property
+    def relative_volumes(self) -> NDArray[np.float64]:
+        """Volume of each prototype over what its elements suggest, geometric mean, ``(p,)``."""
+        logs = np.log(self.volumes) - np.log(self.packing(np.arange(len(self))))
+        sums = np.bincount(self.prototypes, logs, minlength=self.n_prototypes)
+        result: NDArray[np.float64] = np.exp(sums / np.bincount(self.prototypes))
+        return result
 
     @cached_property
     def primitive_atoms(self) -> NDArray[np.int64]:

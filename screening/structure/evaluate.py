@@ -20,9 +20,16 @@ from screening.structure.building import cells_of_table
 from screening.structure.clustering import canonical_label, label_name
 from screening.structure.crystals import standardise, structure_of
 from screening.structure.prototypes import PrototypeGenerator
+from screening.structure.ranker import Ranker
 from screening.structure.target import DEFAULT_MAX_ATOMS, Target
 from screening.structure.training import BankOptions, learn
-from screening.training.data import STRUCTURE_COLUMNS, canonical_formulas, held_out, read_table
+from screening.training.data import (
+    STRUCTURE_COLUMNS,
+    canonical_formulas,
+    held_out,
+    read_table,
+    unseen,
+)
 from screening.training.request import parse_options, plain_metrics
 
 if TYPE_CHECKING:
@@ -43,18 +50,23 @@ class StructureOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     epochs: int = Field(8, ge=0, description="Passes of the substitution model, for an own bank")
+    ranker: str = Field("ranker", description="Checkpoint of the ranking")
+    energies: bool = Field(True, description="Whether the ranking knows energies")
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What is measured, and the bank that has not seen it.
+    """What is measured, and the bank and the ranking that have not seen it.
 
-    `n_seen` targets had their formula in the checkpoint's bank, from which it was removed.
+    `n_seen` targets had their formula in the checkpoint's bank, from which it was removed;
+    `n_ranked` had it among the formulas that the ranking was fitted on.
     """
 
     cells: list[Cell]
     bank: Bank
+    ranker: Ranker
     n_seen: int
+    n_ranked: int
 
 
 def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
@@ -65,7 +77,8 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     given (``match``), or only the reduced formula (``unknown_count``). No proposal is filtered out
     by validity rules. ``rmse`` is the mean distance of the best-ranked match with the loose
     tolerances (as StructureMatcher gives it: in units of (V/N)^(1/3)), ``rmse_closest`` that of the
-    closest one; ``..._strict`` with the strict tolerances.
+    closest one; ``..._strict`` with the strict tolerances. With held-out prototype families,
+    ``families`` counts the crystals of each and those that were found.
 
     Returns
     -------
@@ -81,7 +94,7 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     options = parse_options(StructureOptions, request.options)
     task = _prepare(request, options)
     references = [structure_of(cell) for cell in task.cells]
-    generator = PrototypeGenerator(task.bank)
+    generator = PrototypeGenerator(task.bank, task.ranker, energies=options.energies)
     known, seconds = _predict(generator, references, request.top_k, count_known=True)
     unknown, _ = _predict(generator, references, request.top_k, count_known=False)
     report("matching", 0, 2)
@@ -92,14 +105,18 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     ref = task.bank.ref
     result = {
         **_figures(matches, request.seed),
+        "families": _by_family(task.cells, matches) if request.holdout == "prototype" else {},
         "unknown_count": _figures(free, request.seed),
         "n": len(references),
         "n_without_proposal": sum(not ranked for ranked in known),
         "n_seen": task.n_seen,
+        "n_ranked": task.n_ranked,
         "holdout": request.holdout,
         "tolerances": {name: list(values) for name, values in TOLERANCES.items()},
         "data_sha256": file_sha256(request.data),
         "checkpoint": {"name": ref.name, "sha256": ref.sha256} if ref else None,
+        "ranker": {"name": task.ranker.ref.name, "sha256": task.ranker.ref.sha256},
+        "energies": task.ranker.engine if options.energies else None,
         "bank": {"prototypes": task.bank.n_prototypes, "decorations": len(task.bank)},
         "seed": request.seed,
         "top_k": request.top_k,
@@ -122,6 +139,19 @@ def _figures(matches: Matches, seed: int) -> dict[str, Any]:
     }
 
 
+def _by_family(cells: list[Cell], matches: Matches) -> dict[str, dict[str, float]]:
+    """Count the crystals of each prototype family, and those that were found loosely."""
+    hits = matches.hits("loose", matches.ranks()[-1])
+    families: dict[str, dict[str, float]] = {}
+    for cell, hit in zip(cells, hits.tolist(), strict=True):
+        crystal = standardise(cell)
+        name = crystal if isinstance(crystal, str) else _family(crystal)
+        row = families.setdefault(name, {"n": 0, "found": 0})
+        row["n"] += 1
+        row["found"] += hit
+    return dict(sorted(families.items(), key=lambda item: (-item[1]["n"], item[0])))
+
+
 def _prepare(request: EvaluateRequest, options: StructureOptions) -> _Task:
     """Choose the rows that are measured, and make or mask the bank."""
     if request.holdout not in {"formula", "prototype"}:
@@ -130,9 +160,11 @@ def _prepare(request: EvaluateRequest, options: StructureOptions) -> _Task:
     table = read_table(request.data, STRUCTURE_COLUMNS).reset_index(drop=True)
     formulas = np.array(canonical_formulas(table["formula"].tolist()), dtype=object)
     given = Bank.load(request.checkpoint) if request.checkpoint else None
+    ranker = Ranker.load(options.ranker)
+    ranked = ~unseen(formulas.tolist(), ranker.seen_formulas)
     seen = np.isin(formulas, given.formulas) if given else np.zeros(len(table), dtype=bool)
     order = np.random.default_rng(request.seed).permutation(len(table))
-    order = order[np.argsort(seen[order], kind="stable")]
+    order = order[np.argsort(seen[order] | ranked[order], kind="stable")]
     limit = len(table) if request.sample is None else request.sample
     if by_family:
         rows = _rows_of_held_families(table, order, limit, request.seed)
@@ -150,7 +182,8 @@ def _prepare(request: EvaluateRequest, options: StructureOptions) -> _Task:
         bank = bank.subset(~held[bank.prototypes])
     if given is None:
         bank, _ = learn(bank, BankOptions(epochs=options.epochs), request.seed)
-    return _Task(_cells(table.iloc[rows]), bank, int(seen[rows].sum()))
+    cells = _cells(table.iloc[rows])
+    return _Task(cells, bank, ranker, int(seen[rows].sum()), int(ranked[rows].sum()))
 
 
 def _cells(table: pd.DataFrame) -> list[Cell]:

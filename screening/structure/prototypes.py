@@ -1,7 +1,9 @@
 """Structures by retrieval: the elements of the target on the known prototypes (CSPML, TCSP).
 
 Kusaba et al. 2022, doi:10.1016/j.commatsci.2022.111496; Wei et al. 2022,
-doi:10.1021/acs.inorgchem.1c03879. See `screening.structure.retrieval` for the ranking.
+doi:10.1021/acs.inorgchem.1c03879. See `screening.structure.retrieval` for the likelihood,
+`screening.structure.recolouring` for candidates from other stoichiometries, and
+`screening.structure.ranker` for the learned ranking.
 """
 
 from __future__ import annotations
@@ -11,18 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.engines import make_engine
 from screening.structure.bank import Bank
-from screening.structure.crystals import primitive_cell, structure_of
-from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii, fingerprint
-from screening.structure.retrieval import Candidate, Query, diverse_order
+from screening.structure.candidates import find_candidates
+from screening.structure.crystals import structure_of
+from screening.structure.ranker import Ranker
 from screening.structure.target import Proposal
 
 if TYPE_CHECKING:
-    from screening.structure.crystals import Cell, Crystal
+    from screening.engines import Engine
+    from screening.structure.candidates import Proposed
     from screening.structure.target import Target
-
-_CONSIDERED = 80
-_PER_PROPOSAL = 4
 
 
 class PrototypeGenerator:
@@ -32,18 +33,40 @@ class PrototypeGenerator:
     ----------
     bank
         The bank, or the name of its checkpoint (read when it is first needed).
+    ranker
+        The learned ranking, or the name of its checkpoint.
+    energies
+        Whether the likeliest candidates are ranked with energies of a potential (one without
+        energies otherwise).
     """
 
     name = "prototypes"
-    version = "1"
+    version = "2"
 
-    def __init__(self, bank: Bank | str = "prototypes") -> None:
-        self._source = bank
+    def __init__(
+        self,
+        bank: Bank | str = "prototypes",
+        ranker: Ranker | str = "ranker",
+        *,
+        energies: bool = True,
+    ) -> None:
+        self._bank, self._ranker, self._energies = bank, ranker, energies
 
     @cached_property
     def bank(self) -> Bank:
         """The bank."""
-        return Bank.load(self._source) if isinstance(self._source, str) else self._source
+        return Bank.load(self._bank) if isinstance(self._bank, str) else self._bank
+
+    @cached_property
+    def ranker(self) -> Ranker:
+        """The learned ranking."""
+        return Ranker.load(self._ranker) if isinstance(self._ranker, str) else self._ranker
+
+    @cached_property
+    def engine(self) -> Engine | None:
+        """The potential that gives energies, if there is one."""
+        name = self.ranker.engine if self._energies else None
+        return make_engine(name) if name else None
 
     def generate(self, target: Target, n: int, seed: int = 0) -> list[Proposal]:  # noqa: ARG002 - the protocol has it
         """Propose up to `n` structures, best first.
@@ -61,43 +84,27 @@ class PrototypeGenerator:
         seed
             Not used.
         """
-        query = Query(self.bank, target.composition, n_atoms=target.allowed_atoms)
-        found: list[tuple[Candidate, Crystal, Cell]] = []
-        for candidate in query.best(max(_CONSIDERED, _PER_PROPOSAL * n)):
-            volume = candidate.volume if candidate.known else target.expected_volume
-            crystal = self.bank.decorated(
-                candidate.prototype, candidate.elements, volume or candidate.volume
-            )
-            cell = primitive_cell(crystal)
-            if candidate.known or _contacts_are_possible(cell):
-                found.append((candidate, crystal, cell))
-        if not found:
+        candidates = find_candidates(
+            self.bank, target.composition, target.allowed_atoms, volume=target.expected_volume
+        )
+        if not len(candidates):
             return []
-        likelihoods = np.exp([candidate.log_likelihood for candidate, _, _ in found])
-        fingerprints = np.array([fingerprint(*cell).ravel() for _, _, cell in found])
-        n_known = sum(candidate.known for candidate, _, _ in found)
-        chosen = diverse_order(likelihoods, fingerprints, n, n_first=n_known)
-        return [self._proposal(*found[index], score) for index, score in chosen]
+        chosen = self.ranker.rank(self.bank, candidates, n, self.engine)
+        return [self._proposal(candidates.proposed[index], score) for index, score in chosen]
 
-    def _proposal(
-        self, candidate: Candidate, crystal: Crystal, cell: Cell, score: float
-    ) -> Proposal:
-        nearest = self.bank.formulas[candidate.nearest]
+    def _proposal(self, item: Proposed, score: float) -> Proposal:
         return Proposal(
-            structure=structure_of(cell),
+            structure=structure_of(item.cell),
             score=score,
-            template=self.bank.name(candidate.prototype),
+            template=self.bank.name(item.prototype),
             parameters={
-                "space_group": crystal.number,
-                "nearest": nearest,
-                "known": candidate.known,
-                "likelihood": float(np.exp(candidate.log_likelihood)),
+                "space_group": item.crystal.number,
+                "nearest": self.bank.formulas[item.nearest],
+                "known": item.known,
+                "recoloured": item.recoloured,
+                "likelihood": float(np.exp(item.log_share)),
                 "bank": self.bank.ref.sha256 if self.bank.ref else None,
+                "ranker": self.ranker.ref.sha256,
+                "engine": self.ranker.engine if self.engine else None,
             },
         )
-
-
-def _contacts_are_possible(cell: Cell) -> bool:
-    """Whether no two atoms are closer than `MIN_CONTACT` times the sum of their radii."""
-    lattice, points, numbers = cell
-    return closest_contact(lattice, points, covalent_radii()[numbers], 1.0) >= MIN_CONTACT

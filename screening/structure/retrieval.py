@@ -84,6 +84,8 @@ class Query:
         Atomic numbers by class under each arrangement, shape ``(m, k)``.
     kernel
         Logarithm of the kernel of each row and arrangement, shape ``(n, m)``.
+    hidden
+        Rows that are ignored, shape ``(n,)``.
     mass
         Log-likelihood of each prototype and arrangement, shape ``(p, m)``, not normalised.
     """
@@ -106,9 +108,11 @@ class Query:
         self.targets = np.array(order, dtype=np.int64)[self.family.arrangements]
         hulls = bank.hulls[self.family.decorations].astype(np.float64)
         self.kernel = bank.model.log_kernel(self.targets, self.family, hulls)
+        self.hidden = np.zeros(len(hulls), dtype=bool)
         if without is not None:
             same = [bank.formulas[d] == without for d in self.family.decorations.tolist()]
-            self.kernel[same] = _NEVER
+            self.hidden = np.array(same, dtype=bool)
+            self.kernel[self.hidden] = _NEVER
         self.mass = np.logaddexp.reduceat(self.kernel, self.family.starts, axis=0)
         self.mass[~self.family.distinct] = _NEVER
         if n_atoms is not None:
@@ -137,7 +141,8 @@ class Query:
     def _known(self) -> list[int]:
         """Flat indices of candidates that decorations of the target's composition are; by hull."""
         assert self.family is not None
-        rows, columns = np.nonzero((self.family.elements[:, None] == self.targets).all(axis=2))
+        equal = (self.family.elements[:, None] == self.targets).all(axis=2)
+        rows, columns = np.nonzero(equal & ~self.hidden[:, None])
         owners = self.family.owners[rows]
         columns = self.family.representative[owners, columns]
         hulls = np.nan_to_num(self.bank.hulls[self.family.decorations[rows]], nan=np.inf)
@@ -193,6 +198,14 @@ def own_rank(bank: Bank, decoration: int) -> int | None:
     return int((query.mass > own).sum()) + 1 if own > _NEVER / 2 else None
 
 
+def squares_between(fingerprints: Floats) -> Floats:
+    """Mean square differences of all pairs of flat fingerprints, shape ``(c, c)``."""
+    norms = (fingerprints**2).sum(axis=1)
+    squares = norms[:, None] + norms[None] - 2 * fingerprints @ fingerprints.T
+    result: Floats = np.maximum(squares, 0.0) / max(fingerprints.shape[1], 1)
+    return result
+
+
 def diverse_order(
     likelihoods: Floats, fingerprints: Floats, n: int, *, n_first: int = 0
 ) -> list[tuple[int, float]]:
@@ -216,7 +229,7 @@ def diverse_order(
     -------
     ``(index, likelihood that its group adds)``, best first; the second never rises.
     """
-    squares = ((fingerprints[:, None] - fingerprints[None]) ** 2).mean(axis=2)
+    squares = squares_between(fingerprints)
     matching = np.exp(-squares / SIMILARITY**2)
     equal = squares < EQUAL**2
     left = likelihoods.copy()

@@ -52,8 +52,9 @@ class SymmetryModel:
     ) -> None:
         from screening.features.network import restore
         from screening.symmetry.network import SizeNetwork, SymmetryNetwork
-        from screening.symmetry.stack import Stack, unpack_text
+        from screening.symmetry.stack import Stack
         from screening.symmetry.votes import Memory, VoteKernel
+        from screening.training.trees import unpack_text
 
         self.ref = ref
         self.seen_formulas: NDArray[np.uint32] = tensors["seen_formulas"]

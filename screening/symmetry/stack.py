@@ -8,17 +8,17 @@ votes that did not know the composition.
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.errors import CheckpointError
 from screening.symmetry.bravais import N_SPACE_GROUPS, bravais_classes, class_sums
+from screening.training.trees import Cases, Trees, fit_trees, shares_of
 
 if TYPE_CHECKING:
     from screening.symmetry.votes import Votes
+    from screening.training.trees import TreeOptions
 
 Floats = NDArray[np.float64]
 
@@ -80,19 +80,12 @@ def features(
     return np.stack(parts, axis=-1).reshape(columns.size, -1).astype(np.float32)
 
 
-def softmax(scores: Floats) -> Floats:
-    """Probabilities over the last axis."""
-    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    result: Floats = shares / shares.sum(axis=-1, keepdims=True)
-    return result
-
-
-def fit_trees(
+def fit_stack(
     inputs: NDArray[np.float32],
     mean: Floats,
     columns: NDArray[np.int64],
     space_groups: NDArray[np.int64],
-    options: dict[str, Any],
+    options: TreeOptions,
 ) -> str:
     """Fit the trees; returns LightGBM's text, empty where there is nothing to learn from.
 
@@ -103,62 +96,17 @@ def fit_trees(
     space_groups
         Columns of the true space groups; rows where it is no candidate are left out.
     options
-        ``rounds``, ``rate``, ``leaves`` and ``seed``.
+        Hyperparameters.
     """
-    import lightgbm
-
-    truth = columns == space_groups[:, None]
-    kept = truth.any(axis=1)
-    if not kept.any():
-        return ""
-    truth = truth[kept].astype(np.float64)
-    start = np.log(np.take_along_axis(mean, columns, axis=1))[kept].ravel()
-    rows = np.repeat(kept, columns.shape[1])
-
-    def objective(scores: Floats, _: Any) -> tuple[Floats, Floats]:
-        shares = softmax(scores.reshape(truth.shape))
-        gradient, curvature = shares - truth, np.maximum(shares * (1 - shares), 1e-3)
-        return gradient.ravel(), curvature.ravel()
-
-    parameters = {
-        "objective": objective,
-        "learning_rate": options["rate"],
-        "num_leaves": options["leaves"],
-        "min_data_in_leaf": 100,
-        "feature_fraction": 0.5,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "lambda_l2": 5.0,
-        "max_bin": 127,
-        "seed": options["seed"],
-        "num_threads": 1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbose": -1,
-    }
-    data = lightgbm.Dataset(inputs[rows], init_score=start, params={"verbose": -1})
-    trees = lightgbm.train(parameters, data, options["rounds"])
-    text: str = trees.model_to_string()
-    return text
-
-
-def pack_text(text: str) -> NDArray[np.uint8]:
-    """Compress a text to bytes that fit into a checkpoint."""
-    return np.frombuffer(zlib.compress(text.encode(), 9), dtype=np.uint8).copy()
-
-
-def unpack_text(data: NDArray[np.uint8]) -> str:
-    """Read what `pack_text` wrote.
-
-    Raises
-    ------
-    CheckpointError
-        If the bytes are damaged.
-    """
-    try:
-        return zlib.decompress(np.asarray(data, dtype=np.uint8).tobytes()).decode()
-    except (zlib.error, UnicodeDecodeError) as error:
-        raise CheckpointError(f"the trees of the stack cannot be read ({error})") from None
+    return fit_trees(
+        Cases(
+            features=inputs,
+            start=np.log(np.take_along_axis(mean, columns, axis=1)).ravel(),
+            weights=(columns == space_groups[:, None]).astype(np.float64).ravel(),
+            groups=np.repeat(np.arange(len(columns)), columns.shape[1]),
+        ),
+        options,
+    )
 
 
 class Stack:
@@ -175,11 +123,7 @@ class Stack:
     """
 
     def __init__(self, text: str, weight: float, prior: Floats) -> None:
-        self._trees = None
-        if text:
-            import lightgbm
-
-            self._trees = lightgbm.Booster(model_str=text)
+        self._trees = Trees(text)
         self._weight, self._prior = weight, np.asarray(prior, dtype=np.float64)
 
     def mean(self, networks: Floats, votes: Votes) -> Floats:
@@ -189,13 +133,14 @@ class Stack:
     def __call__(self, networks: Floats, votes: Votes) -> Floats:
         """Probabilities of the space groups, ``(n, 230)``; rows sum to 1."""
         mean = self.mean(networks, votes)
-        if self._trees is None or not len(mean):
+        if not self._trees or not len(mean):
             return mean
         columns = candidates(mean)
         inputs = features(networks, votes, mean, self._prior, columns)
-        correction = np.asarray(self._trees.predict(inputs, raw_score=True, num_threads=1))
         shares = np.take_along_axis(mean, columns, axis=1)
-        corrected = softmax(np.log(shares) + correction.reshape(columns.shape))
+        groups = np.repeat(np.arange(len(columns)), columns.shape[1])
+        scores = self._trees.correct(inputs, np.log(shares).ravel())
+        corrected = shares_of(scores, groups).reshape(columns.shape)
         np.put_along_axis(mean, columns, corrected * shares.sum(axis=1, keepdims=True), axis=1)
         return mean
 

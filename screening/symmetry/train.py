@@ -19,6 +19,7 @@ from screening.training.data import describe, fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states, state_folder
+from screening.training.trees import TreeOptions, pack_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,14 +228,15 @@ class _Training:
         mean = stack.blend(networks, votes, weight, prior)
         columns = stack.candidates(mean)
         inputs = stack.features(networks, votes, mean, prior, columns)
-        options = {
-            "rounds": self.options.tree_rounds,
-            "rate": self.options.tree_rate,
-            "leaves": self.options.tree_leaves,
-            "seed": derive_seed("trees", self.request.seed) % 2**31,
-        }
-        text = stack.fit_trees(inputs, mean, columns, self.groups, options)
-        return {"stack.trees": stack.pack_text(text), "stack.prior": prior}, weight
+        options = TreeOptions(
+            rounds=self.options.tree_rounds,
+            rate=self.options.tree_rate,
+            leaves=self.options.tree_leaves,
+            smallest=100,
+            seed=derive_seed("trees", self.request.seed) % 2**31,
+        )
+        text = stack.fit_stack(inputs, mean, columns, self.groups, options)
+        return {"stack.trees": pack_text(text), "stack.prior": prior}, weight
 
     def _fold_networks(
         self,

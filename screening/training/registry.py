@@ -19,6 +19,7 @@ TRAINERS = {
     "energy": "screening.energy.train:train_energy",
     "symmetry": "screening.symmetry.train:train_symmetry",
     "prototypes": "screening.structure.bank:train_prototypes",
+    "ranker": "screening.structure.ranker_training:train_ranker",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 

@@ -15,10 +15,8 @@ from screening.symmetry.stack import (
     blend,
     candidates,
     features,
-    fit_trees,
+    fit_stack,
     frequencies,
-    pack_text,
-    unpack_text,
 )
 from screening.symmetry.vote_training import fit_kernel
 from screening.symmetry.votes import (
@@ -30,6 +28,7 @@ from screening.symmetry.votes import (
     families,
 )
 from screening.training.options import LoopOptions
+from screening.training.trees import TreeOptions, pack_text, unpack_text
 
 SIZES = {"size": 8, "width": 16, "outputs": 8, "dropout": 0.0}
 KNOWN = ["NaCl", "KCl", "TiS2", "ZrS2", "CaTiO3", "BaZrO3"]
@@ -158,9 +157,9 @@ def test_the_trees_learn_when_to_trust_the_votes():
     columns = candidates(mean)
     inputs = features(networks, votes, mean, prior, columns)
     assert inputs.shape == (len(truth) * N_CANDIDATES, 24)
-    options = {"rounds": 40, "rate": 0.1, "leaves": 15, "seed": 0}
-    text = fit_trees(inputs, mean, columns, truth, options)
-    assert text == fit_trees(inputs, mean, columns, truth, options)
+    options = TreeOptions(rounds=40, rate=0.1, leaves=15, smallest=100, seed=0)
+    text = fit_stack(inputs, mean, columns, truth, options)
+    assert text == fit_stack(inputs, mean, columns, truth, options)
     networks, votes, truth = guesses(500, seed=1)
     stacked = Stack(unpack_text(pack_text(text)), weight, prior)(networks, votes)
     np.testing.assert_allclose(stacked.sum(axis=1), 1)
@@ -176,9 +175,9 @@ def test_a_stack_without_trees_is_the_mean():
     stacked = Stack("", 0.4, prior)(networks, votes)
     np.testing.assert_array_equal(stacked, blend(networks, votes, 0.4, prior))
     np.testing.assert_allclose(stacked[3], networks[3], atol=2e-3)
-    assert not fit_trees(
-        np.zeros((12, 24), np.float32), stacked[:1], np.arange(12)[None], np.array([99]), {}
-    )
+    options = TreeOptions(rounds=1, rate=0.1, leaves=3, smallest=1, seed=0)
+    inputs, columns = np.zeros((12, 24), np.float32), np.arange(12)[None]
+    assert not fit_stack(inputs, stacked[:1], columns, np.array([99]), options)
 
 
 def test_damaged_trees_are_refused():

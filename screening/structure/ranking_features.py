@@ -1,0 +1,152 @@
+"""What the ranking knows of each candidate, in numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.structure.retrieval import EQUAL, SIMILARITY, squares_between
+from screening.structure.substitution_probability import log_substitution
+
+if TYPE_CHECKING:
+    from screening.structure.bank import Bank
+    from screening.structure.candidates import Candidates
+    from screening.structure.crystals import Crystal
+
+Floats = NDArray[np.float64]
+
+ENERGY_SCALE = 0.03
+"""Energy difference (eV/atom) at which a candidate's share counts 1/e beside the lowest one."""
+_FLOOR = 1e-9
+
+
+def start_of(candidates: Candidates) -> Floats:
+    """Logarithm of the share of each candidate before the trees, ``(n,)``."""
+    shares = np.array([item.log_share for item in candidates.proposed])
+    start: Floats = shares - np.logaddexp.reduce(shares)
+    return start
+
+
+def describe(bank: Bank, candidates: Candidates, *, without: str | None = None) -> Floats:
+    """Features of each candidate, shape ``(n, f)``; NaN where something is not known.
+
+    Decorations whose formula is `without` are ignored.
+    """
+    proposed = candidates.proposed
+    start = start_of(candidates)
+    shares = np.exp(start)
+    squares = squares_between(candidates.fingerprints)
+    alike = np.exp(-squares / SIMILARITY**2)
+    gains = np.log(alike @ shares + _FLOOR)
+    recoloured = np.array([item.recoloured for item in proposed])
+    costs = np.array([_costs(bank, item.prototype, item.crystal) for item in proposed])
+    templates = np.array([_template(bank, item.prototype, without) for item in proposed])
+    groups = np.array([item.crystal.number for item in proposed])
+    sizes = np.array([len(item.cell[2]) for item in proposed])
+    elements = np.array([len(set(item.cell[2].tolist())) for item in proposed])
+    orbits = np.array([len(item.crystal.letters) for item in proposed])
+    volumes = np.array([item.crystal.volume_per_atom for item in proposed])
+    packing = np.array([bank.element_volumes[item.cell[2]].mean() for item in proposed])
+    relative = np.log(volumes / packing)
+    nearest = np.array([item.nearest for item in proposed])
+    columns: list[Any] = [
+        recoloured,
+        start,
+        start - start.max(),
+        gains,
+        gains - gains.max(),
+        _ranks(-gains),
+        _ranks(-start),
+        (squares < EQUAL**2).sum(axis=1),
+        *costs.T,
+        costs[:, 0] - costs[:, 0].min(),
+        *templates.T,
+        templates[:, 3] - elements,
+        orbits,
+        groups,
+        sizes,
+        elements,
+        [item.contact for item in proposed],
+        relative,
+        relative - shares @ relative,
+        np.where(recoloured, np.nan, bank.hulls[nearest]),
+        np.log(_mass_of(groups, shares) + _FLOOR),
+        np.log(_mass_of(sizes, shares) + _FLOOR),
+        [_substitution(bank, item.crystal, item.prototype, item.nearest) for item in proposed],
+        np.full(len(proposed), np.log(len(proposed))),
+    ]
+    return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
+
+
+def describe_energies(energies: Floats, start: Floats) -> Floats:
+    """Features of the energies of some candidates.
+
+    Parameters
+    ----------
+    energies
+        Energy (eV/atom), root mean square force (eV/Angstrom), pressure (GPa), anisotropic stress
+        (GPa), shape ``(n, 4)``, and energy and pressure after a step of the volume, ``(n, 6)`` in
+        all; NaN where there is none.
+    start
+        Logarithm of the shares of the same candidates.
+    """
+    energy = energies[:, 4]
+    known = np.isfinite(energy)
+    above = energy - (energy[known].min() if known.any() else np.nan)
+    force = energies[:, 1]
+    least = force[known].min() if known.any() else np.nan
+    return np.column_stack(
+        [
+            above,
+            energies[:, 0] - energy,
+            force,
+            force - least,
+            energies[:, 2],
+            energies[:, 3],
+            energies[:, 5],
+            _ranks(np.where(known, above, np.inf)),
+            np.exp(-np.nan_to_num(above, nan=9.0) / ENERGY_SCALE + start),
+        ]
+    )
+
+
+def _ranks(values: NDArray[Any]) -> Floats:
+    """Places in ascending order, from 0."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
+
+
+def _mass_of(labels: NDArray[np.int64], shares: Floats) -> Floats:
+    """Sum of the shares of all candidates with the same label."""
+    _, inverse = np.unique(labels, return_inverse=True)
+    mass: Floats = np.bincount(inverse, weights=shares)[inverse].astype(np.float64)
+    return mass
+
+
+def _costs(bank: Bank, prototype: int, crystal: Crystal) -> tuple[float, float]:
+    """Mean and largest distance of the elements from those known on their orbits."""
+    orbits = np.arange(bank.orbit_start[prototype], bank.orbit_start[prototype + 1])
+    distances = bank.recolourings.distances[orbits, crystal.species].astype(np.float64)
+    weights = crystal.multiplicities / crystal.multiplicities.sum()
+    return float(weights @ distances), float(distances.max())
+
+
+def _template(bank: Bank, prototype: int, without: str | None) -> tuple[float, ...]:
+    """Logarithm of the decorations, lowest and mean energy above the hull, number of classes."""
+    rows = np.arange(*np.searchsorted(bank.prototypes, [prototype, prototype + 1]))
+    if without is not None:
+        rows = rows[[bank.formulas[row] != without for row in rows.tolist()]]
+    hulls = np.nan_to_num(bank.hulls[rows].astype(np.float64)) if len(rows) else np.zeros(1)
+    classes = int((bank.class_counts[prototype] > 0).sum())
+    return float(np.log(len(rows) + 0.5)), float(hulls.min()), float(hulls.mean()), float(classes)
+
+
+def _substitution(bank: Bank, crystal: Crystal, prototype: int, nearest: int) -> float:
+    """Mean logarithm of the substitution probability from the nearest known decoration."""
+    part = slice(bank.orbit_start[prototype], bank.orbit_start[prototype + 1])
+    known = bank.elements[nearest][bank.classes[part]].astype(np.int64)
+    weights = crystal.multiplicities / crystal.multiplicities.sum()
+    return float(weights @ log_substitution()[known, crystal.species])
