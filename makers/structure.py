@@ -90,7 +90,7 @@ class StructureMaker(StageMaker):
             )
             own = {"prototypes": get_generator("prototypes", self.checkpoint)}
             seed = derive_seed(self.seed or 0, formula)
-            pool = build_pool(target, self.methods, seed, generators=own)[: self.top]
+            pool = build_pool(target, self.methods, seed, top=self.top, generators=own)
             outcome.n_out += bool(pool)
             if not pool:
                 outcome.count("no structure")

@@ -70,8 +70,10 @@ class Checkpoint:
 
 def set_checkpoint_folder(folder: Path | None) -> None:
     """Look for checkpoints in `folder` before the bundled ones (None: only the bundled)."""
-    _user_folder[:] = [folder] if folder else []
-    _read_card.cache_clear()
+    wanted = [folder] if folder else []
+    if wanted != _user_folder:
+        _user_folder[:] = wanted
+        _read_card.cache_clear()
 
 
 def bundled_names() -> list[str]:

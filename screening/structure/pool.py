@@ -16,6 +16,7 @@ import numpy as np
 from screening.errors import InputError
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureStage
 from screening.structure.distances import fingerprint
+from screening.structure.equality import Comparable, same_crystal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,7 @@ class _Entry:
     """One crystal of the pool and who proposed it."""
 
     structure: Structure
+    comparable: Comparable
     fingerprint: NDArray[np.float64]
     origins: list[OriginDoc]
 
@@ -91,6 +93,7 @@ def build_pool(
     methods: Mapping[str, int],
     seed: int,
     *,
+    top: int | None = None,
     generators: Mapping[str, StructureGenerator] | None = None,
 ) -> list[StructureDoc]:
     """Let every method propose structures; merge duplicates, keep all their origins, rank.
@@ -104,6 +107,8 @@ def build_pool(
         composition adds nothing.
     seed
         Seed of the methods.
+    top
+        Structures that are kept after the ranks are fused; None for all.
     generators
         Generators that are used instead of, or beside, the registered ones.
 
@@ -134,9 +139,15 @@ def build_pool(
     entries: list[_Entry] = []
     for _, _, origin, proposal in sorted(proposed, key=lambda item: item[:2]):
         _add(entries, proposal.structure, origin)
-    documents = [(entry.score, _document(entry)) for entry in entries]
+    scores = [entry.score for entry in entries]
+    least = sorted(scores, reverse=True)[:top][-1] if entries and top != 0 else np.inf
+    documents = [
+        (score, _document(entry))
+        for score, entry in zip(scores, entries, strict=True)
+        if score >= least
+    ]
     documents.sort(key=lambda item: (-item[0], item[1].structure_id))
-    return [document for _, document in documents]
+    return [document for _, document in documents][:top]
 
 
 def _origin(generator: StructureGenerator, proposal: Proposal, rank: int, seed: int) -> OriginDoc:
@@ -153,18 +164,16 @@ def _origin(generator: StructureGenerator, proposal: Proposal, rank: int, seed: 
 
 def _add(entries: list[_Entry], structure: Structure, origin: OriginDoc) -> None:
     """Merge a structure with the closest equal entry, or append it."""
-    from screening.metrics.matching import matcher
-
-    numbers = np.array([site.specie.Z for site in structure])
-    own = fingerprint(np.array(structure.lattice.matrix), structure.frac_coords, numbers)
+    crystal = Comparable.of(structure)
+    own = fingerprint(crystal.lattice, crystal.points, crystal.numbers)
     differences = [float(np.sqrt(((own - e.fingerprint) ** 2).mean())) for e in entries]
     for place in np.argsort(differences, kind="stable").tolist():
         if differences[place] > REFUSED:
             break
-        if matcher("strict").fit(entries[place].structure, structure):
+        if same_crystal(entries[place].comparable, crystal):
             entries[place].origins.append(origin)
             return
-    entries.append(_Entry(structure, own, [origin]))
+    entries.append(_Entry(structure, crystal, own, [origin]))
 
 
 def _document(entry: _Entry) -> StructureDoc:

@@ -127,3 +127,10 @@ def test_real_methods_together(small_bank):
         assert document.to_structure().composition.reduced_formula == "KBr"
     other = build_pool(target, methods, 2, generators=generators)
     assert {d.structure_id for d in other} != {d.structure_id for d in documents}
+
+
+@pytest.mark.parametrize("top", [0, 1, 2, 3, 9])
+def test_only_the_best_are_kept(two_methods, top):
+    everything = pool(two_methods, one=2, two=2)
+    kept = build_pool(Target("ZnS"), {"one": 2, "two": 2}, 0, top=top, generators=two_methods)
+    assert kept == everything[:top]
