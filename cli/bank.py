@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.types import JsonFlag, Quiet, SeedOption
+
+if TYPE_CHECKING:
+    from screening.checkpoints import Card
+    from screening.structure.extension import Extension
 
 group = typer.Typer(help="Prototype banks.", no_args_is_help=True)
 SHOWN = 20
@@ -44,7 +48,7 @@ def add(
     quiet: Quiet = False,
 ) -> None:
     """Extend a bank with crystals; campaigns and `predict` use it by its name."""
-    from cli.formatting import console, errors, print_json
+    from cli.formatting import print_json
     from cli.progress import stage_bars
     from db_config import get_settings
     from flows.imports import LICENCES, elements_of, open_source
@@ -70,6 +74,13 @@ def add(
     if as_json:
         print_json({"bank": card.name, "sha256": card.sha256, **vars(done), **card.metrics})
         return
+    _print_addition(card, done)
+
+
+def _print_addition(card: Card, done: Extension) -> None:
+    """Say what became of the structures, and what the bank holds now."""
+    from cli.formatting import console, errors
+
     for label, reason in done.refused[:SHOWN]:
         errors.print(f"refused {label}: {reason}", markup=False, soft_wrap=True)
     console.print(

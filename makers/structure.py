@@ -76,6 +76,8 @@ class StructureMaker(StageMaker):
 
         query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
+        digest = self._reference(self.checkpoint).sha256
+        own = {"prototypes": get_generator("prototypes", self.checkpoint, digest)}
         outcome = TaskOutcome(unit="compositions")
         for done, (name, formula) in enumerate(zip(candidate_ids, formulas, strict=True), start=1):
             report(self.stage, done, len(formulas), formula)
@@ -89,7 +91,6 @@ class StructureMaker(StageMaker):
                 symmetry=guess,
                 volume_per_atom=guess.volume_per_atom if guess else None,
             )
-            own = {"prototypes": get_generator("prototypes", self.checkpoint)}
             seed = derive_seed(self.seed or 0, formula)
             pool = build_pool(target, self.methods, seed, top=self.top, generators=own)
             outcome.n_out += bool(pool)

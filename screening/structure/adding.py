@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BUNDLED = "prototypes"
 """The bank that is extended where none is named."""
+OWN = "this bank"
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,9 @@ def _options(card: Card) -> BankOptions:
 
 def _lineage(card: Card, *, fitted: bool) -> dict[str, Any]:
     """Say which bank was extended, and where the substitution model comes from."""
-    model = card.hyperparameters.get("model_of", card.sha256)
-    return {"base": card.sha256, "model_of": "this bank" if fitted else model}
+    model = card.hyperparameters.get("model_of", OWN)
+    before = card.sha256 if model == OWN else model
+    return {"base": card.sha256, "model_of": OWN if fitted else before}
 
 
 def _usable(item: ReadStructure, elements: frozenset[str] | None) -> tuple[Structure | None, str]:

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from pymatgen.core import Structure
@@ -78,6 +78,21 @@ def test_same_crystal_twice_from_one_method_counts_once(make):
     documents = pool({"one": Fixed("one", [rock, rock.copy(), zinc])}, one=3)
     assert [document.symmetry.number for document in documents] == [225, 216]
     assert [origin.rank for origin in documents[0].origins] == [1, 2]
+
+
+def test_methods_without_scores_count_with_their_mean_rank(two_methods, make):
+    class Unscored(Fixed):
+        def generate(self, target, n, seed):
+            return [replace(p, score=None) for p in super().generate(target, n, seed)]
+
+    others = [make.wurtzite("Zn", "S"), make.rock_salt("Zn", "S"), make.caesium_chloride("Zn", "S")]
+    two_methods["two"] = Unscored("two", others)
+    documents = pool(two_methods, one=2, two=3)
+    groups = [document.symmetry.number for document in documents]
+    assert groups[:2] == [225, 216]  # second of one and among two; first of one
+    assert set(groups[2:]) == {186, 221}  # each counts as second of two
+    ranks = {d.symmetry.number: d.origins[0].rank for d in documents[2:]}
+    assert ranks == {186: 1, 221: 3}
 
 
 def test_order_of_the_methods_does_not_matter(two_methods):
