@@ -305,13 +305,14 @@ def test_nothing_to_import(database):
 
 
 def test_a_provider_extends_a_bank(provider, tmp_path):
-    sodium = crystal()
-    sodium.replace_species({"Cs": "Eu"})
-    provider.resources = [resource("x-0", crystal()), resource("x-1", sodium)]
+    known, new = crystal("Br"), crystal("Cl")  # the bundled bank has TlBr
+    known.replace_species({"Cs": "Tl"})
+    new.replace_species({"Cs": "Eu"})
+    provider.resources = [resource("x-0", known), resource("x-1", new)]
     provider.resources.append(resource("x-2", crystal(), structure_features=["disorder"]))
     out = tmp_path / "mine"
     for added in (1, 0):
-        found = open_source("optimade", chemsys="Cl-Cs-Eu", url=provider.url)
+        found = open_source("optimade", chemsys="Br-Cl-Eu-Tl", url=provider.url)
         addition = Addition(found.name, found.kind, "CC0", out)
         card, done = add_to_bank(found.structures, addition)
         assert (done.n_read, done.n_added, done.n_known) == (3, added, 2 - added)
