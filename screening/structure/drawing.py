@@ -96,11 +96,18 @@ class Drawn(NamedTuple):
     @classmethod
     def room(cls, n: int, m: int) -> Drawn:
         """Make room."""
-        per_crystal = [np.zeros(n, dtype=np.int64) for _ in range(3)]
-        per_orbit = [np.zeros((n, m), dtype=np.int64) for _ in range(2)]
-        shapes = ((n, m, 3), (n, 6), (n, 3, 3), (n, m, 3))
-        numbers = [np.zeros(shape) for shape in shapes]
-        return cls(*per_crystal, *per_orbit, *numbers, np.zeros((n, m), dtype=np.int64))
+        return cls(
+            groups=np.zeros(n, dtype=np.int64),
+            n_orbits=np.zeros(n, dtype=np.int64),
+            n_atoms=np.zeros(n, dtype=np.int64),
+            letters=np.zeros((n, m), dtype=np.int64),
+            elements=np.zeros((n, m), dtype=np.int64),
+            parameters=np.zeros((n, m, 3)),
+            cells=np.zeros((n, 6)),
+            lattices=np.zeros((n, 3, 3)),
+            points=np.zeros((n, m, 3)),
+            kinds=np.zeros((n, m), dtype=np.int64),
+        )
 
 
 @compiled
@@ -168,7 +175,8 @@ def _height(lattice: Floats, axis: int) -> float:
     """Distance between the faces that a lattice vector connects."""
     u, v, w = lattice[(axis + 1) % 3], lattice[(axis + 2) % 3], lattice[axis]
     x, y, z = u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]
-    return abs(w[0] * x + w[1] * y + w[2] * z) / np.sqrt(x * x + y * y + z * z)
+    height: float = abs(w[0] * x + w[1] * y + w[2] * z) / np.sqrt(x * x + y * y + z * z)
+    return height
 
 
 @compiled

@@ -168,7 +168,8 @@ def _may_have_smaller_cell(lattice: Floats, points: Floats, numbers: NDArray[np.
 def _degrees(first: Floats, second: Floats) -> float:
     """Angle between two vectors."""
     norm = np.sqrt((first * first).sum() * (second * second).sum())
-    return np.degrees(np.arccos(min(1.0, max(-1.0, (first * second).sum() / norm))))
+    cosine = min(1.0, max(-1.0, (first * second).sum() / norm))
+    return float(np.degrees(np.arccos(cosine)))
 
 
 @compiled
@@ -178,7 +179,8 @@ def _site_tolerances(cell: Floats, n: int, stol: float) -> Floats:
     square = 1 - (cosines * cosines).sum() + 2 * cosines[0] * cosines[1] * cosines[2]
     root = np.sqrt(max(square, 1e-12))
     volume = cell[0] * cell[1] * cell[2] * root
-    return 2 * stol * (volume / n) ** (1 / 3) * sines / (cell[:3] * root)
+    limits: Floats = 2 * stol * (volume / n) ** (1 / 3) * sines / (cell[:3] * root)
+    return limits
 
 
 @compiled
@@ -207,7 +209,8 @@ def _bases(
         np.flatnonzero((lengths / cell[i] < 1 + ltol) & (lengths / cell[i] > 1 / (1 + ltol)))
         for i in range(3)
     ]
-    triples, cells = [], []
+    triples: list[tuple[int, int, int]] = []
+    cells: list[Floats] = []
     for i in first:
         for j in second:
             gamma = _degrees(vectors[i], vectors[j])
@@ -217,7 +220,7 @@ def _bases(
                 alpha = _degrees(vectors[j], vectors[k])
                 beta = _degrees(vectors[i], vectors[k])
                 if abs(alpha - cell[3]) <= angle and abs(beta - cell[4]) <= angle:
-                    triples.append((i, j, k))
+                    triples.append((int(i), int(j), int(k)))
                     own = np.array([lengths[i], lengths[j], lengths[k], alpha, beta, gamma])
                     cells.append(own)
     return triples, cells

@@ -169,8 +169,7 @@ class SpaceGroup:
     @cached_property
     def conventional(self) -> Floats:
         """Rows: conventional vectors in units of the primitive ones."""
-        inverse: Floats = np.linalg.inv(self.primitive)
-        return inverse
+        return np.asarray(np.linalg.inv(self.primitive), dtype=np.float64)
 
     @property
     def crystal_system(self) -> str:

@@ -78,7 +78,9 @@ def tables() -> Tables:
 
 
 @compiled
-def _ways(multiplicities: Integers, free: Integers, taken: NDArray[np.bool_], count: int) -> Floats:
+def _ways(
+    multiplicities: Integers, free: NDArray[np.bool_], taken: NDArray[np.bool_], count: int
+) -> Floats:
     """Count the ways to place r atoms on positions i, i+1, ...; shape ``(n + 1, count + 1)``.
 
     A position without freedom holds one orbit at most, and none if it is `taken`.
@@ -166,7 +168,7 @@ def occupy(
                 break
             for letter in letters:
                 taken[letter] = True
-                occupation.append((letter, element))
+                occupation.append((letter, int(element)))
         if done:
             occupation.sort()
             return occupation
