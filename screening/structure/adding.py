@@ -118,7 +118,8 @@ def add_to_bank(items: Iterable[ReadStructure], addition: Addition) -> tuple[Car
         raise InputError(f"{addition.source!r} gave no usable structure{first}")
     if not done.n_added and not addition.fit and _is_same(base, addition.out):
         return old, done
-    made, metrics = extender.bank(), {}
+    made = extender.bank()
+    metrics: dict[str, float] = {}
     if addition.fit:
         made, metrics = learn(made, options, addition.seed)
     card = _card(old, options, addition, done.n_added, content_hash(sorted(digests)))

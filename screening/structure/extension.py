@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from screening.structure.building import (
     MAX_COUNT,
@@ -137,7 +137,8 @@ class Extender:
 
     def bank(self) -> Bank:
         """Make the extended bank; it has the substitution model of the first one."""
-        return replace(self._bank, **pack(self._prototypes, self._variants), ref=None, failures=())
+        arrays: dict[str, Any] = pack(self._prototypes, self._variants)
+        return replace(self._bank, **arrays, ref=None, failures=())
 
 
 def _unpack(bank: Bank) -> list[Prototype]:

@@ -182,7 +182,7 @@ def _entry(entries: list[_Entry], structure: Structure) -> _Entry:
         if differences[place] > REFUSED:
             break
         if same_crystal(entries[place].comparable, crystal):
-            return entries[place]
+            return entries[int(place)]
     entries.append(_Entry(structure, crystal, own, [], {}))
     return entries[-1]
 
