@@ -51,6 +51,9 @@ BENCHMARKS = {
         "random_crystals", 50, "compositions", "random symmetric crystals, against pyxtal"
     ),
     "hull": Benchmark("hull", 1000, "phases", "energies above the hull, against pymatgen"),
+    "predict": Benchmark(
+        "predict", 20, "formulas", "from a formula to its candidates", unasked=False
+    ),
     "funnel": Benchmark(
         "funnel", 5_000_000, "compositions", "from the generator to the best 100", unasked=False
     ),

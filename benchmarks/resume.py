@@ -92,7 +92,7 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _without_settings() -> Iterator[None]:
+def without_settings() -> Iterator[None]:
     """Hide the user's variables ``SCREENING_...`` inside the block: they come before arguments."""
     hidden = {key: os.environ.pop(key) for key in list(os.environ) if key.startswith("SCREENING_")}
     try:
@@ -106,7 +106,7 @@ def read(folder: Path, collection: str) -> list[dict[str, Any]]:
     from db_config import Settings
     from stores import Database
 
-    with _without_settings():
+    with without_settings():
         database = Database(Settings(data_dir=folder / "data"))
     try:
         rows = list(database.rows(collection))

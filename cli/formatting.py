@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True)  # messages are never cut: paths and commands can be copied
 errors = Console(stderr=True, soft_wrap=True)
 
-LONG = {"why", "value", "meaning", "from", "finding", "fix", "error", "label", "tasks", "found_by"}
+LONG = {
+    "why", "value", "meaning", "from", "finding", "fix", "error", "label", "tasks", "found_by",
+    "elements",
+}  # fmt: skip
 """Columns whose text may go over several lines."""
 OPTIONAL = (
     "others",

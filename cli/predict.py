@@ -36,6 +36,9 @@ def predict(
     hull: Annotated[bool, typer.Option(help="Compare with competing phases.")] = True,
     phonon: Annotated[bool, typer.Option(help="Phonons of the best.")] = False,
     max_atoms: Annotated[int, typer.Option(help="Most atoms in a cell.", min=1, max=200)] = 20,
+    bank: Annotated[
+        str, typer.Option(help="Prototype bank: bundled, or yours (`screening bank add`).")
+    ] = "prototypes",
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
     as_json: JsonFlag = False,
@@ -57,11 +60,16 @@ def predict(
         until=until,  # type: ignore[arg-type]
         seed=seed,
         max_atoms=max_atoms,
+        bank=bank,
     )
     database = open_database()
     with stage_bars(quiet=quiet or as_json or as_csv):
         rows = flow.predict(database, campaign)
-    show(rows, COLUMNS, title=f"crystals of {formula}", as_json=as_json, as_csv=as_csv)
+    columns = COLUMNS | {"origins": "origins"} if as_json else COLUMNS
+    show(rows, columns, title=f"crystals of {formula}", as_json=as_json, as_csv=as_csv)
+    if not (as_json or as_csv):
+        for method, (n, alone) in flow.by_method(rows).items():
+            console.print(f"{method} found {n} of {len(rows)}, {alone} of them alone")
     if out is not None:
         paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
         place = errors if as_json or as_csv else console

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,17 +33,8 @@ def import_references(
     from screening.errors import InputError
     from stores import open_database
 
-    if source in {"mp", "optimade"} and not chemsys:
-        raise InputError(f"{source!r} needs --chemsys, such as --chemsys Li-Mn-S")
-    if source == "mp":
-        found, name = imports.from_materials_project(chemsys or ""), "materials-project"
-    elif source == "optimade":
-        if not url:
-            raise InputError("'optimade' needs --url, the base URL of a provider")
-        found, name = imports.from_optimade(url, chemsys or ""), url
-    else:
-        found, name = imports.from_files(Path(source)), Path(source).resolve().name
-    result = imports.import_structures(open_database(), found, name)
+    found = imports.open_source(source, chemsys=chemsys, url=url)
+    result = imports.import_structures(open_database(), found.structures, found.name)
     for label, reason in result.rejected[:20]:
         errors.print(f"left out {label}: {reason}", markup=False, soft_wrap=True)
     if not result.n_imported:

@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
@@ -20,7 +21,6 @@ from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from pymatgen.core import Structure
 
@@ -104,12 +104,64 @@ def _role(database: Database, structure_id: str) -> str | None:
     return row["role"] if row else None
 
 
-def _elements(chemsys: str) -> list[str]:
+def elements_of(chemsys: str) -> list[str]:
     """Symbols of a chemical system, checked."""
     elements = chemsys.split("-")
     for symbol in elements:
         atomic_number(symbol)
     return elements
+
+
+LICENCES = {"mp": "CC BY 4.0", "optimade": "as the provider states", "files": "not stated"}
+"""What is known of the licence of each kind of source."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Structures from elsewhere.
+
+    Attributes
+    ----------
+    structures
+        What the reader yields.
+    name
+        Short name: a file's, a provider's address, or "materials-project".
+    kind
+        "files", "optimade" or "mp".
+    """
+
+    structures: Iterator[ReadStructure]
+    name: str
+    kind: str
+
+
+def open_source(source: str, *, chemsys: str | None = None, url: str | None = None) -> Source:
+    """Choose the reader of a source.
+
+    Parameters
+    ----------
+    source
+        'mp', 'optimade', or the path of a file or folder.
+    chemsys
+        Chemical system, for 'mp' and 'optimade'.
+    url
+        Base URL of the OPTIMADE provider.
+
+    Raises
+    ------
+    InputError
+        If an option is missing.
+    """
+    if source in {"mp", "optimade"} and not chemsys:
+        raise InputError(f"{source!r} needs --chemsys, such as --chemsys Li-Mn-S")
+    if source == "mp":
+        return Source(from_materials_project(chemsys or ""), "materials-project", source)
+    if source == "optimade":
+        if not url:
+            raise InputError("'optimade' needs --url, the base URL of a provider")
+        return Source(from_optimade(url, chemsys or ""), url, source)
+    path = Path(source)
+    return Source(from_files(path), path.resolve().name, "files")
 
 
 def from_files(path: Path) -> Iterator[ReadStructure]:
@@ -127,7 +179,7 @@ def from_materials_project(chemsys: str) -> Iterator[ReadStructure]:
     EngineError
         If the package mp-api is not installed, or the Materials Project does not answer.
     """
-    elements = _elements(chemsys)
+    elements = elements_of(chemsys)
     key = os.environ.get("MP_API_KEY") or os.environ.get("PMG_MAPI_KEY")
     if not key:
         raise InputError("set MP_API_KEY to your key (materialsproject.org, dashboard)")
@@ -161,7 +213,7 @@ def from_optimade(url: str, chemsys: str) -> Iterator[ReadStructure]:
         If an element is unknown, or the provider does not answer as OPTIMADE does
         (doi:10.1038/s41597-021-00974-z).
     """
-    elements = ",".join(f'"{symbol}"' for symbol in _elements(chemsys))
+    elements = ",".join(f'"{symbol}"' for symbol in elements_of(chemsys))
     base = url.rstrip("/")
     if not re.search(r"/v\d+(\.\d+)*$", base):
         base = f"{base}/v1"

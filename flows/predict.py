@@ -8,6 +8,7 @@ from flows.campaign import CampaignMaker
 from flows.launch import run_campaign
 from makers.candidates import CandidatesMaker
 from makers.generation import GenerationMaker
+from makers.references import ReferencesMaker
 from makers.structure import StructureMaker
 from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
@@ -26,6 +27,7 @@ def prediction_campaign(
     until: Literal["structure", "relax", "hull", "phonon"] = "hull",
     seed: int = 0,
     max_atoms: int = 20,
+    bank: str = "prototypes",
 ) -> CampaignMaker:
     """Describe the campaign of one composition; its verdicts are written down, not enforced.
 
@@ -43,6 +45,8 @@ def prediction_campaign(
         Seed.
     max_atoms
         Most atoms in a cell.
+    bank
+        Prototype bank, by the name of its checkpoint: prototypes and known phases come from it.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def prediction_campaign(
             f"{formula!r} has {n_atoms(reduced)} atoms per formula unit: structures of up to "
             f"{max_atoms} atoms are predicted (--max-atoms)"
         )
-    structure = StructureMaker(top=top, max_atoms=max_atoms)
+    structure = StructureMaker(top=top, max_atoms=max_atoms, checkpoint=bank)
     if methods is not None:
         structure.methods = methods
     return CampaignMaker(
@@ -73,6 +77,7 @@ def prediction_campaign(
         validity=ValidityMaker(enforce=False),
         candidates=CandidatesMaker(top=1, rank_by="formation_energy"),
         structure=structure,
+        references=ReferencesMaker(checkpoint=bank),
     )
 
 
@@ -81,8 +86,10 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
 
     Returns
     -------
-    Rows with structure_id, space group, energies (eV/atom), the methods that found it and their
-    ranks; relaxed ones by energy, without duplicates; otherwise the pool in its order.
+    Rows with structure_id, space group, energies (eV/atom), `found_by` (methods with their best
+    ranks) and `origins` (every proposal that led to it: method, version, rank, score, seed,
+    template, parameters); relaxed ones by energy, without duplicates; otherwise the pool in its
+    order.
     """
     run_campaign(campaign)
     formula = (campaign.generation.formulas or [""])[0]
@@ -130,10 +137,12 @@ def _above_hull(database: Database, formula: str) -> dict[str, float]:
 
 
 def _row(document: StructureDoc, members: list[StructureDoc] | None = None) -> dict[str, Any]:
-    origins = [origin for member in members or [document] for origin in member.origins]
-    best: dict[str, int] = {}
-    for origin in origins:
-        best[origin.method] = min(origin.rank, best.get(origin.method, origin.rank))
+    origins = [
+        {"structure_id": member.structure_id, **origin.model_dump()}
+        for member in members or [document]
+        for origin in member.origins
+    ]
+    best = best_ranks(origins)
     symmetry, relaxation = document.symmetry, document.relaxation
     return {
         "structure_id": document.structure_id,
@@ -144,4 +153,25 @@ def _row(document: StructureDoc, members: list[StructureDoc] | None = None) -> d
         "energy_per_atom": relaxation.energy_per_atom if relaxation else None,
         "state": relaxation.state.value if relaxation else "generated",
         "found_by": ", ".join(f"{method} #{rank}" for method, rank in sorted(best.items())),
+        "origins": origins,
     }
+
+
+def best_ranks(origins: list[dict[str, Any]]) -> dict[str, int]:
+    """Find the best rank of each method that proposed a crystal."""
+    best: dict[str, int] = {}
+    for origin in origins:
+        method, rank = origin["method"], origin["rank"]
+        best[method] = min(rank, best.get(method, rank))
+    return best
+
+
+def by_method(rows: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Count, for each method, the crystals that it found and those that it alone found."""
+    found: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        methods = best_ranks(row["origins"])
+        for method in methods:
+            n, alone = found.get(method, (0, 0))
+            found[method] = (n + 1, alone + (len(methods) == 1))
+    return dict(sorted(found.items()))

@@ -42,6 +42,7 @@ class StructureMaker(StageMaker):
 
     name: str = "structure"
     stage: ClassVar[Stage] = Stage.STRUCTURE
+    version: ClassVar[int] = 2
     methods: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = field(
         default_factory=_default_methods
     )
@@ -75,6 +76,8 @@ class StructureMaker(StageMaker):
 
         query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
+        digest = self._reference(self.checkpoint).sha256
+        own = {"prototypes": get_generator("prototypes", self.checkpoint, digest)}
         outcome = TaskOutcome(unit="compositions")
         for done, (name, formula) in enumerate(zip(candidate_ids, formulas, strict=True), start=1):
             report(self.stage, done, len(formulas), formula)
@@ -88,9 +91,8 @@ class StructureMaker(StageMaker):
                 symmetry=guess,
                 volume_per_atom=guess.volume_per_atom if guess else None,
             )
-            own = {"prototypes": get_generator("prototypes", self.checkpoint)}
             seed = derive_seed(self.seed or 0, formula)
-            pool = build_pool(target, self.methods, seed, generators=own)[: self.top]
+            pool = build_pool(target, self.methods, seed, top=self.top, generators=own)
             outcome.n_out += bool(pool)
             if not pool:
                 outcome.count("no structure")

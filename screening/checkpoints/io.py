@@ -71,7 +71,6 @@ class Checkpoint:
 def set_checkpoint_folder(folder: Path | None) -> None:
     """Look for checkpoints in `folder` before the bundled ones (None: only the bundled)."""
     _user_folder[:] = [folder] if folder else []
-    _read_card.cache_clear()
 
 
 def bundled_names() -> list[str]:
@@ -97,8 +96,15 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@cache
 def _read_card(folder: Path) -> Card:
+    """Read and verify a card, once for each state of its two files."""
+    files = (folder / CARD, folder / WEIGHTS)
+    states = [path.stat() for path in files if path.is_file()]
+    return _verified(folder, tuple((state.st_mtime_ns, state.st_size) for state in states))
+
+
+@cache
+def _verified(folder: Path, _state: tuple[tuple[int, int], ...]) -> Card:
     try:
         card = Card.model_validate_json((folder / CARD).read_bytes())
     except ValidationError as error:
@@ -178,7 +184,7 @@ def save_checkpoint(folder: Path, tensors: Mapping[str, NDArray[np.generic]], ca
     written = card.model_copy(update={"sha256": hashlib.sha256(weights).hexdigest()})
     _replace(folder / WEIGHTS, weights)
     _replace(folder / CARD, written.model_dump_json(indent=2).encode() + b"\n")
-    _read_card.cache_clear()
+    _verified.cache_clear()
     return written
 
 

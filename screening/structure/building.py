@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,17 +40,35 @@ MAX_COUNT = 255
 
 
 @dataclass
-class _Prototype:
-    """A geometry under construction, with what decorates it."""
+class Prototype:
+    """A geometry under construction, with what decorates it.
 
-    shape: Shape
+    Attributes
+    ----------
+    crystal
+        The geometry, with classes as species (`ordered`), in its canonical setting.
+    swaps
+        Permutations of classes that leave it as it is, without the identity.
+    decorations
+        Elements by class and atoms in the cell -> volume, energy above the hull, atoms in the cell.
+    """
+
+    crystal: Crystal
     swaps: list[tuple[int, ...]]
     decorations: dict[tuple[int, ...], tuple[float, float, int]] = field(default_factory=dict)
 
+    @cached_property
+    def shape(self) -> Shape:
+        """The geometry, prepared for comparison."""
+        return Shape.of(self.crystal, canonical_label(self.crystal)[1])
+
+    def equivalent(self, species: tuple[int, ...]) -> tuple[int, ...]:
+        """Choose the first of the equal arrangements of elements."""
+        return min([species, *(tuple(species[i] for i in swap) for swap in self.swaps)])
+
     def add(self, species: tuple[int, ...], volume: float, hull: float, n_atoms: int) -> None:
         """Keep one decoration; of equal ones that with the lowest energy above the hull."""
-        same = [tuple(species[i] for i in swap) for swap in self.swaps]
-        key = (*min([species, *same]), n_atoms)
+        key = (*self.equivalent(species), n_atoms)
         known = self.decorations.get(key)
         if known is None or np.nan_to_num(hull, nan=np.inf) < np.nan_to_num(known[1], nan=np.inf):
             self.decorations[key] = (volume, hull, n_atoms)
@@ -98,14 +117,27 @@ def _group(
     return groups, failures
 
 
-def _found_prototype(
+def found_prototype(
     crystal: Crystal, operation: int, tolerance: Tolerance
-) -> tuple[_Prototype, tuple[int, ...]]:
+) -> tuple[Prototype, tuple[int, ...]]:
     """Make a prototype of a crystal, in the given setting; also return its species by class."""
     anonymous, species = ordered(transformed(crystal, operation).scaled(1.0))
-    shape = Shape.of(anonymous, canonical_label(anonymous)[1])
-    swaps = set(alignments(shape, shape, tolerance)) - {tuple(range(len(species)))}
-    return _Prototype(shape, sorted(swaps)), species
+    prototype = Prototype(anonymous, [])
+    swaps = set(alignments(prototype.shape, prototype.shape, tolerance))
+    prototype.swaps = sorted(swaps - {tuple(range(len(species)))})
+    return prototype, species
+
+
+def closest(
+    prototypes: Sequence[Prototype], shape: Shape, tolerance: Tolerance
+) -> tuple[int, tuple[int, ...]] | None:
+    """Find the prototype that a crystal with their label fits best, and its species by class."""
+    fits = [
+        (deviation, place, species)
+        for place, prototype in enumerate(prototypes)
+        for species, deviation in alignments(prototype.shape, shape, tolerance).items()
+    ]
+    return min(fits)[1:] if fits else None
 
 
 def _prototypes_of(
@@ -113,25 +145,19 @@ def _prototypes_of(
     cells: Sequence[Cell | str],
     hulls: NDArray[np.float64],
     tolerance: Tolerance,
-) -> list[_Prototype]:
+) -> list[Prototype]:
     """Group crystals with one label by geometry: each joins the closest prototype, or founds one.
 
     The founder's geometry stays; the most stable crystals come first, so that they are founders.
     """
-    found: list[_Prototype] = []
+    found: list[Prototype] = []
     energies = np.nan_to_num(hulls, nan=np.inf)
     for index, crystal, operations in sorted(members, key=lambda m: (energies[m[0]], m[0])):
-        shape = Shape.of(crystal, operations)
-        fits = [
-            (deviation, place, species)
-            for place, prototype in enumerate(found)
-            for species, deviation in alignments(prototype.shape, shape, tolerance).items()
-        ]
-        if fits:
-            _, place, species = min(fits)
-            prototype = found[place]
+        fit = closest(found, Shape.of(crystal, operations), tolerance)
+        if fit:
+            prototype, species = found[fit[0]], fit[1]
         else:
-            prototype, species = _found_prototype(crystal, operations[0], tolerance)
+            prototype, species = found_prototype(crystal, operations[0], tolerance)
             found.append(prototype)
         n_atoms = len(cells[index][2])
         prototype.add(species, crystal.volume_per_atom, float(hulls[index]), n_atoms)
@@ -157,7 +183,7 @@ def build_arrays(
     Arrays by name (see `Bank`), and ``(index, reason)`` of the cells that failed.
     """
     groups, failures = _group(cells)
-    prototypes: list[_Prototype] = []
+    prototypes: list[Prototype] = []
     variants: list[int] = []
     for done, label in enumerate(sorted(groups)):
         if done % 200 == 0:
@@ -165,7 +191,7 @@ def build_arrays(
         found = _prototypes_of(groups[label], cells, hulls, tolerance or Tolerance())
         prototypes += found
         variants += range(1, len(found) + 1)
-    return _pack(prototypes, variants), failures
+    return pack(prototypes, variants), failures
 
 
 def _padded(rows: list[tuple[int, ...]], width: int) -> NDArray[np.uint8]:
@@ -180,8 +206,9 @@ def _class_counts(crystal: Crystal) -> tuple[int, ...]:
     return tuple(int(count) for count in counts)
 
 
-def _pack(prototypes: list[_Prototype], variants: list[int]) -> dict[str, NDArray[Any]]:
-    crystals = [prototype.shape.crystal for prototype in prototypes]
+def pack(prototypes: Sequence[Prototype], variants: Sequence[int]) -> dict[str, NDArray[Any]]:
+    """Make the arrays of a bank (see `Bank`) of prototypes and their numbers among equal labels."""
+    crystals = [prototype.crystal for prototype in prototypes]
     counts = [_class_counts(crystal) for crystal in crystals]
     width = max((len(row) for row in counts), default=1)
     rows = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from screening.dataset import symmetry_dataset
 from screening.structure.spacegroups import LETTERS, SpaceGroup, space_group
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core import Composition, Structure
 
 Floats = NDArray[np.float64]
 Cell = tuple[Floats, Floats, NDArray[np.int64]]
@@ -177,8 +177,6 @@ def primitive_cell(crystal: Crystal) -> Cell:
     Lattice rows ``(3, 3)`` in Angstrom, fractional coordinates ``(n, 3)`` in [0, 1), atomic numbers
     ``(n,)``.
     """
-    import spglib
-
     group = crystal.group
     points = []
     for letter, full, count in zip(
@@ -186,15 +184,20 @@ def primitive_cell(crystal: Crystal) -> Cell:
     ):
         position = group.positions[letter]
         points.append(position.matrices[:count] @ full + position.offsets[:count])
-    conventional = lattice_matrix(crystal.cell)
-    lattice = group.primitive @ conventional
+    lattice = group.primitive @ lattice_matrix(crystal.cell)
+    fractions = np.concatenate(points) @ group.conventional
+    return reduced_cell((lattice, fractions, np.repeat(crystal.species, crystal.multiplicities)))
+
+
+def reduced_cell(cell: Cell) -> Cell:
+    """Niggli-reduce a cell; coordinates come back in [0, 1), in the order of the atoms."""
+    import spglib
+
+    lattice, points, numbers = cell
     reduced = spglib.niggli_reduce(lattice)
-    if reduced is None:
-        reduced = lattice
-    reduced = np.asarray(reduced)
-    fractions = np.concatenate(points) @ (conventional @ np.linalg.inv(reduced))
-    fractions = np.round(fractions, 10) % 1.0
-    return reduced, fractions, np.repeat(crystal.species, crystal.multiplicities)
+    reduced = lattice if reduced is None else np.asarray(reduced)
+    fractions = points @ (lattice @ np.linalg.inv(reduced))
+    return reduced, np.round(fractions, 10) % 1.0, numbers
 
 
 def structure_of(cell: Cell) -> Structure:
@@ -203,7 +206,16 @@ def structure_of(cell: Cell) -> Structure:
 
     lattice, fractions, numbers = cell
     order = np.argsort(numbers, kind="stable")
-    return Structure(Lattice(lattice), numbers[order].tolist(), fractions[order])
+    species = [_pure(number) for number in numbers[order].tolist()]
+    return Structure(Lattice(lattice), species, fractions[order])
+
+
+@cache
+def _pure(number: int) -> Composition:
+    """One atom of an element, as the sites of a structure hold it."""
+    from pymatgen.core import Composition, Element
+
+    return Composition({Element.from_Z(number): 1})
 
 
 def to_structure(crystal: Crystal) -> Structure:

@@ -1,7 +1,8 @@
 """The pool: structures of one composition from several methods, merged and ranked together.
 
 Ranks are fused by reciprocal rank (Cormack et al. 2009, doi:10.1145/1571941.1572114), because the
-scores of different methods cannot be compared.
+scores of different methods cannot be compared. A method without scores has no order: each of its
+proposals counts with their mean rank.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from screening.errors import InputError
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureStage
 from screening.structure.distances import fingerprint
+from screening.structure.equality import Comparable, same_crystal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +48,11 @@ def generator_names() -> list[str]:
 
 
 @cache
-def get_generator(name: str, checkpoint: str | None = None) -> StructureGenerator:
+def get_generator(
+    name: str,
+    checkpoint: str | None = None,
+    digest: str | None = None,  # noqa: ARG001 - it keeps generators apart
+) -> StructureGenerator:
     """Make the generator of a method; one for the whole process.
 
     Parameters
@@ -55,6 +61,8 @@ def get_generator(name: str, checkpoint: str | None = None) -> StructureGenerato
         Name of the method.
     checkpoint
         What it reads instead of its bundled checkpoint, if it has one.
+    digest
+        SHA-256 of that checkpoint: what has changed on disk is read again.
 
     Raises
     ------
@@ -74,16 +82,20 @@ class _Entry:
     """One crystal of the pool and who proposed it."""
 
     structure: Structure
+    comparable: Comparable
     fingerprint: NDArray[np.float64]
     origins: list[OriginDoc]
+    best: dict[str, float]
 
     @property
     def score(self) -> float:
         """Sum over methods of the reciprocal of the best rank."""
-        best: dict[str, int] = {}
-        for origin in self.origins:
-            best[origin.method] = min(origin.rank, best.get(origin.method, origin.rank))
-        return sum(1 / (FUSION + best[method]) for method in sorted(best))
+        return sum(1 / (FUSION + self.best[method]) for method in sorted(self.best))
+
+    def found(self, origin: OriginDoc, rank: float) -> None:
+        """Note another proposal of this crystal, and the rank with which it counts."""
+        self.origins.append(origin)
+        self.best[origin.method] = min(rank, self.best.get(origin.method, rank))
 
 
 def build_pool(
@@ -91,6 +103,7 @@ def build_pool(
     methods: Mapping[str, int],
     seed: int,
     *,
+    top: int | None = None,
     generators: Mapping[str, StructureGenerator] | None = None,
 ) -> list[StructureDoc]:
     """Let every method propose structures; merge duplicates, keep all their origins, rank.
@@ -104,6 +117,8 @@ def build_pool(
         composition adds nothing.
     seed
         Seed of the methods.
+    top
+        Structures that are kept after the ranks are fused; None for all.
     generators
         Generators that are used instead of, or beside, the registered ones.
 
@@ -124,19 +139,26 @@ def build_pool(
     for name, n in methods.items():
         if n < 0:
             raise InputError(f"methods[{name!r}]={n}: ask for 0 structures or more")
-    proposed: list[tuple[int, str, OriginDoc, Proposal]] = []
+    proposed: list[tuple[int, str, float, OriginDoc, Proposal]] = []
     for name in sorted(methods):
         generator = own[name] if name in own else get_generator(name)
         proposals = generator.generate(target, methods[name], seed) if methods[name] else []
         for rank, proposal in enumerate(proposals, start=1):
             origin = _origin(generator, proposal, rank, seed)
-            proposed.append((rank, name, origin, proposal))
+            counted = rank if proposal.score is not None else (len(proposals) + 1) / 2
+            proposed.append((rank, name, counted, origin, proposal))
     entries: list[_Entry] = []
-    for _, _, origin, proposal in sorted(proposed, key=lambda item: item[:2]):
-        _add(entries, proposal.structure, origin)
-    documents = [(entry.score, _document(entry)) for entry in entries]
+    for _, _, counted, origin, proposal in sorted(proposed, key=lambda item: item[:2]):
+        _entry(entries, proposal.structure).found(origin, counted)
+    scores = [entry.score for entry in entries]
+    least = sorted(scores, reverse=True)[:top][-1] if entries and top != 0 else np.inf
+    documents = [
+        (score, _document(entry))
+        for score, entry in zip(scores, entries, strict=True)
+        if score >= least
+    ]
     documents.sort(key=lambda item: (-item[0], item[1].structure_id))
-    return [document for _, document in documents]
+    return [document for _, document in documents][:top]
 
 
 def _origin(generator: StructureGenerator, proposal: Proposal, rank: int, seed: int) -> OriginDoc:
@@ -151,20 +173,18 @@ def _origin(generator: StructureGenerator, proposal: Proposal, rank: int, seed: 
     )
 
 
-def _add(entries: list[_Entry], structure: Structure, origin: OriginDoc) -> None:
-    """Merge a structure with the closest equal entry, or append it."""
-    from screening.metrics.matching import matcher
-
-    numbers = np.array([site.specie.Z for site in structure])
-    own = fingerprint(np.array(structure.lattice.matrix), structure.frac_coords, numbers)
+def _entry(entries: list[_Entry], structure: Structure) -> _Entry:
+    """Find the closest entry that is the same crystal, or append one."""
+    crystal = Comparable.of(structure)
+    own = fingerprint(crystal.lattice, crystal.points, crystal.numbers)
     differences = [float(np.sqrt(((own - e.fingerprint) ** 2).mean())) for e in entries]
     for place in np.argsort(differences, kind="stable").tolist():
         if differences[place] > REFUSED:
             break
-        if matcher("strict").fit(entries[place].structure, structure):
-            entries[place].origins.append(origin)
-            return
-    entries.append(_Entry(structure, own, [origin]))
+        if same_crystal(entries[place].comparable, crystal):
+            return entries[int(place)]
+    entries.append(_Entry(structure, crystal, own, [], {}))
+    return entries[-1]
 
 
 def _document(entry: _Entry) -> StructureDoc:

@@ -166,6 +166,11 @@ class SpaceGroup:
         """Rows: primitive vectors in units of the conventional ones."""
         return _PRIMITIVE[self.centring]
 
+    @cached_property
+    def conventional(self) -> Floats:
+        """Rows: conventional vectors in units of the primitive ones."""
+        return np.asarray(np.linalg.inv(self.primitive), dtype=np.float64)
+
     @property
     def crystal_system(self) -> str:
         """Triclinic to cubic; trigonal and hexagonal groups are both "hexagonal" (their axes)."""
@@ -176,8 +181,9 @@ class SpaceGroup:
         return "hexagonal" if self.number <= 194 else "cubic"
 
 
+@cache
 def parse_operation(text: str) -> tuple[Floats, Floats]:
-    """Read "x+1/2, -y, z" as a matrix ``(3, 3)`` and a shift ``(3,)``."""
+    """Read "x+1/2, -y, z" as a matrix ``(3, 3)`` and a shift ``(3,)``, not to be changed."""
     matrix, shift = np.zeros((3, 3)), np.zeros(3)
     for row, expression in enumerate(text.replace(" ", "").split(",")):
         for sign, number, variable in _TERM.findall(expression):

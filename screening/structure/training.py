@@ -33,7 +33,7 @@ REFERENCES = [
     "10.1107/S0108767384000416",
     "10.46793/match.87-3.529W",
 ]
-_PACKAGES = ("numpy", "pyxtal", "spglib", "torch")
+PACKAGES = ("numpy", "pyxtal", "spglib", "torch")
 
 
 class BankOptions(BaseModel):
@@ -127,7 +127,7 @@ def train_bank(request: TrainRequest) -> Card:
         seed=request.seed,
         wall_time=time.monotonic() - start,
         device="cpu",
-        packages={name: version(name) for name in _PACKAGES},
+        packages={name: version(name) for name in PACKAGES},
         references=REFERENCES,
     )
     written = write_bank(learned, request.out, card)

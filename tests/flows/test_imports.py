@@ -14,10 +14,13 @@ from flows.imports import (
     from_materials_project,
     from_optimade,
     import_structures,
+    open_source,
 )
 from screening.errors import EngineError, InputError
 from screening.readers import ReadStructure
 from screening.schemas import StructureDoc, StructureRole, StructureStage
+from screening.structure import Bank
+from screening.structure.adding import Addition, add_to_bank
 
 
 def crystal(anion="Cl", a=4.1):
@@ -299,3 +302,33 @@ def test_nothing_to_import(database):
     assert report.n_imported == 0
     assert report.rejected == []
     assert report.chemsys == set()
+
+
+def test_a_provider_extends_a_bank(provider, tmp_path):
+    known, new = crystal("Br"), crystal("Cl")  # the bundled bank has TlBr
+    known.replace_species({"Cs": "Tl"})
+    new.replace_species({"Cs": "Eu"})
+    provider.resources = [resource("x-0", known), resource("x-1", new)]
+    provider.resources.append(resource("x-2", crystal(), structure_features=["disorder"]))
+    out = tmp_path / "mine"
+    for added in (1, 0):
+        found = open_source("optimade", chemsys="Br-Cl-Eu-Tl", url=provider.url)
+        addition = Addition(found.name, found.kind, "CC0", out)
+        card, done = add_to_bank(found.structures, addition)
+        assert (done.n_read, done.n_added, done.n_known) == (3, added, 2 - added)
+        assert done.refused == [("x-2", "has disorder")]
+    assert card.data[-1].name == provider.url
+    assert "EuCl" in Bank.load(str(out)).formulas
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("mp", {}, "'mp' needs --chemsys"),
+        ("optimade", {"url": "http://127.0.0.1:9"}, "'optimade' needs --chemsys"),
+        ("optimade", {"chemsys": "Li-S"}, "'optimade' needs --url"),
+    ],
+)
+def test_sources_need_their_options(source, options, message):
+    with pytest.raises(InputError, match=message):
+        open_source(source, **options)

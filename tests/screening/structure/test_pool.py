@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from pymatgen.core import Structure
@@ -80,6 +80,21 @@ def test_same_crystal_twice_from_one_method_counts_once(make):
     assert [origin.rank for origin in documents[0].origins] == [1, 2]
 
 
+def test_methods_without_scores_count_with_their_mean_rank(two_methods, make):
+    class Unscored(Fixed):
+        def generate(self, target, n, seed):
+            return [replace(p, score=None) for p in super().generate(target, n, seed)]
+
+    others = [make.wurtzite("Zn", "S"), make.rock_salt("Zn", "S"), make.caesium_chloride("Zn", "S")]
+    two_methods["two"] = Unscored("two", others)
+    documents = pool(two_methods, one=2, two=3)
+    groups = [document.symmetry.number for document in documents]
+    assert groups[:2] == [225, 216]  # second of one and among two; first of one
+    assert set(groups[2:]) == {186, 221}  # each counts as second of two
+    ranks = {d.symmetry.number: d.origins[0].rank for d in documents[2:]}
+    assert ranks == {186: 1, 221: 3}
+
+
 def test_order_of_the_methods_does_not_matter(two_methods):
     first = pool(two_methods, one=2, two=2)
     second = pool(dict(reversed(two_methods.items())), two=2, one=2)
@@ -127,3 +142,10 @@ def test_real_methods_together(small_bank):
         assert document.to_structure().composition.reduced_formula == "KBr"
     other = build_pool(target, methods, 2, generators=generators)
     assert {d.structure_id for d in other} != {d.structure_id for d in documents}
+
+
+@pytest.mark.parametrize("top", [0, 1, 2, 3, 9])
+def test_only_the_best_are_kept(two_methods, top):
+    everything = pool(two_methods, one=2, two=2)
+    kept = build_pool(Target("ZnS"), {"one": 2, "two": 2}, 0, top=top, generators=two_methods)
+    assert kept == everything[:top]

@@ -7,10 +7,11 @@ import spglib
 from screening.schemas import CheckpointRef, SpaceGroupGuess, SymmetryDoc
 from screening.structure.crystals import primitive_cell
 from screening.structure.distances import closest_contact, covalent_radii
+from screening.structure.drawing import _fits
 from screening.structure.random_crystals import RandomGenerator, random_cells
 from screening.structure.spacegroups import space_group
 from screening.structure.target import Target
-from screening.structure.wyckoff_sampling import sample_occupation
+from screening.structure.wyckoff_sampling import sample_occupation, tables
 
 
 def symmetry(*groups):
@@ -108,13 +109,16 @@ def test_crystals_have_composition_contacts_and_symmetry(generator):
 
 
 def test_drawn_operations_hold(generator):
-    rng = np.random.default_rng(5)
-    drawn = list(generator.crystals(Target.of_cell("Mg2Si2O6"), rng, 200))[:30]
-    assert len(drawn) > 10
-    for crystal in drawn:
+    drawn = generator.draw(Target.of_cell("Mg2Si2O6"), 30, np.random.default_rng(5))
+    assert len(drawn) == 30
+    for index in range(30):
+        crystal = drawn.crystal(index)
         group = crystal.group
-        _, points, numbers = primitive_cell(crystal)
+        lattice, points, numbers = primitive_cell(crystal)
         assert len(numbers) == 10
+        for ours, expected in zip(drawn.cell(index), (lattice, points, numbers), strict=True):
+            difference = ours - expected
+            assert np.abs(difference - np.round(difference)).max() < 1e-6
         orbit = [
             group.positions[letter].matrices @ full + group.positions[letter].offsets
             for letter, full in zip(crystal.letters, crystal.parameters, strict=True)
@@ -132,6 +136,47 @@ def test_same_seed_same_crystals(generator):
     first, second, other = (generator.generate(target, 10, seed) for seed in (1, 1, 2))
     assert [p.structure for p in first] == [p.structure for p in second]
     assert [p.structure for p in first] != [p.structure for p in other]
+
+
+def test_the_first_crystals_do_not_depend_on_how_many_are_asked(generator):
+    target = Target("MgSiO3")
+    few, many = (generator.generate(target, n, 4) for n in (3, 9))
+    assert [p.structure for p in few] == [p.structure for p in many[:3]]
+
+
+def test_all_groups_fill_the_tables():
+    table = tables()
+    for number in (1, 5, 38, 62, 146, 166, 227, 230):
+        group = space_group(number)
+        first = table.first_position[number - 1]
+        parameters = np.array([0.11, 0.23, 0.37])
+        for letter, position in enumerate(group.positions):
+            count = position.multiplicity // group.n_centring
+            assert table.multiplicities[first + letter] == count
+            part = slice(table.first_operation[first + letter], None)
+            points = table.matrices[part][:count] @ parameters + table.offsets[part][:count]
+            expected = position.matrices[:count] @ parameters + position.offsets[:count]
+            assert points @ group.primitive == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n_atoms", [1, 2, 3])
+def test_refused_are_those_with_a_short_distance(n_atoms):
+    """The check of one atom against a plain search over many images."""
+    rng = np.random.default_rng(n_atoms)
+    radii = np.array([1.2, 0.6])
+    verdicts = []
+    for _ in range(300):
+        lattice = rng.normal(size=(3, 3)) * 2
+        points = rng.random((n_atoms, 3)) * 3 - 1
+        kinds = rng.integers(0, 2, n_atoms)
+        shifts = np.stack(np.meshgrid(*[np.arange(-8, 9)] * 3), axis=-1).reshape(-1, 1, 3)
+        steps = np.linalg.norm((points - points[0] + shifts) @ lattice, axis=2)
+        steps[np.isclose(steps, 0)] = np.inf
+        expected = (steps >= 0.6 * (radii[kinds[0]] + radii[kinds])).all()
+        if abs(np.linalg.det(lattice)) > 2:
+            assert _fits(lattice, points, kinds, radii, 0.6, 0) == expected
+            verdicts.append(expected)
+    assert 20 < sum(verdicts) < len(verdicts) - 20
 
 
 def test_predicted_groups_are_used(generator):
