@@ -30,6 +30,10 @@ class StructureMaker(StageMaker):
         Generators and how many structures each may propose per composition.
     checkpoint
         Prototype bank.
+    ranker
+        Checkpoint that ranks prototypes.
+    energies
+        Whether the likeliest prototypes are ranked with energies of the ranker's potential.
     max_atoms
         Most atoms per cell.
     top
@@ -47,6 +51,8 @@ class StructureMaker(StageMaker):
         default_factory=_default_methods
     )
     checkpoint: str = "prototypes"
+    ranker: str = "ranker"
+    energies: bool = True
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
     top: Annotated[int, Field(ge=1)] = 10
     compositions_per_task: Annotated[int, Field(ge=1)] = 8
@@ -60,7 +66,11 @@ class StructureMaker(StageMaker):
         formulas = candidate_formulas(candidate_ids)
         return self.run(
             lambda database: self._generate(database, candidate_ids, formulas, symmetries.ids),
-            inputs={"formulas": formulas, "symmetry_model": symmetries.data.get("model")},
+            inputs={
+                "formulas": formulas,
+                "symmetry_model": symmetries.data.get("model"),
+                "ranker": self._reference(self.ranker).sha256,
+            },
             n_in=len(candidate_ids),
             campaign_id=campaign_id,
         )
@@ -76,8 +86,14 @@ class StructureMaker(StageMaker):
 
         query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
-        digest = self._reference(self.checkpoint).sha256
-        own = {"prototypes": get_generator("prototypes", self.checkpoint, digest)}
+        digest = "".join(self._reference(name).sha256 for name in (self.checkpoint, self.ranker))
+        prototypes = get_generator(
+            "prototypes",
+            digest,
+            bank=self.checkpoint,
+            ranker=self.ranker,
+            energies=self.energies,
+        )
         outcome = TaskOutcome(unit="compositions")
         for done, (name, formula) in enumerate(zip(candidate_ids, formulas, strict=True), start=1):
             report(self.stage, done, len(formulas), formula)
@@ -92,7 +108,13 @@ class StructureMaker(StageMaker):
                 volume_per_atom=guess.volume_per_atom if guess else None,
             )
             seed = derive_seed(self.seed or 0, formula)
-            pool = build_pool(target, self.methods, seed, top=self.top, generators=own)
+            pool = build_pool(
+                target,
+                self.methods,
+                seed,
+                top=self.top,
+                generators={"prototypes": prototypes},
+            )
             outcome.n_out += bool(pool)
             if not pool:
                 outcome.count("no structure")

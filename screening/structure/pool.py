@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -50,8 +50,8 @@ def generator_names() -> list[str]:
 @cache
 def get_generator(
     name: str,
-    checkpoint: str | None = None,
     digest: str | None = None,  # noqa: ARG001 - it keeps generators apart
+    **options: Any,
 ) -> StructureGenerator:
     """Make the generator of a method; one for the whole process.
 
@@ -59,10 +59,10 @@ def get_generator(
     ----------
     name
         Name of the method.
-    checkpoint
-        What it reads instead of its bundled checkpoint, if it has one.
     digest
-        SHA-256 of that checkpoint: what has changed on disk is read again.
+        SHA-256 of its checkpoints: what has changed on disk is read again.
+    options
+        Its own arguments, such as the names of checkpoints.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def get_generator(
         raise InputError(f"unknown structure method {name!r}: use one of {sorted(GENERATORS)}")
     module, generator = GENERATORS[name].split(":")
     make = getattr(import_module(module), generator)
-    made: StructureGenerator = make(checkpoint) if checkpoint else make()
+    made: StructureGenerator = make(**options)
     return made
 
 

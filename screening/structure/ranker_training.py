@@ -111,7 +111,7 @@ def train_ranker(request: TrainRequest) -> Card:
     for first in range(0, len(rows), _PART):
         chosen = rows[first : first + _PART]
         cells = [c for c in cells_of_table(table.iloc[chosen])[0] if not isinstance(c, str)]
-        part = _part(folder / f"part-{first}.npz", bank, cells, engine, options)
+        part = _part(folder / f"part-{first}.safetensors", bank, cells, engine, options)
         parts += [part] if part else []
         report("leaving out", min(first + _PART, len(rows)), len(rows))
     if not parts:
@@ -157,9 +157,10 @@ def _part(
     path: Path, bank: Bank, cells: list[Cell], engine: Engine | None, options: RankerOptions
 ) -> dict[str, NDArray[Any]]:
     """Compute the cases of some targets, or read them where they were computed before."""
+    from safetensors.numpy import load_file, save_file
+
     if path.is_file():
-        with np.load(path) as file:
-            return dict(file)
+        return load_file(path)
     found = [
         cases
         for index, cell in enumerate(cells)
@@ -177,8 +178,8 @@ def _part(
         sizes = [len(case[name]["start"]) for case in found]
         arrays[f"{name}_groups"] = np.repeat(np.arange(len(found)), sizes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **arrays)  # type: ignore[arg-type]
+    partial = path.with_suffix(".partial")
+    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, partial)
     partial.replace(path)
     return arrays
 

@@ -64,6 +64,17 @@ def _is_plain(classes: Ints, elements: Ints, k: int) -> bool:
 
 
 @njit(cache=True)
+def _make_room(total: float, owners: Ints, chosen: Ints, best: Floats) -> int:
+    """Drop the worst row and give the place of a new one with cost `total`."""
+    row = len(best) - 1
+    while row > 0 and best[row - 1] > total:
+        best[row], owners[row] = best[row - 1], owners[row - 1]
+        chosen[row] = chosen[row - 1]
+        row -= 1
+    return row
+
+
+@njit(cache=True)
 def _assign(  # noqa: C901, PLR0917 - one loop without recursion, as numba wants it
     starts: Ints,
     multiplicities: Ints,
@@ -125,11 +136,7 @@ def _assign(  # noqa: C901, PLR0917 - one loop without recursion, as numba wants
                 continue
             if _is_plain(classes[first : first + n], place[:n], k):
                 continue
-            row = n_best - 1
-            while row > 0 and best[row - 1] > total:
-                best[row], owners[row] = best[row - 1], owners[row - 1]
-                chosen[row] = chosen[row - 1]
-                row -= 1
+            row = _make_room(total, owners, chosen, best)
             best[row], owners[row] = total, p
             chosen[row, :n] = place[:n]
     return owners, chosen, best
