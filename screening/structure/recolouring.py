@@ -75,7 +75,7 @@ def _make_room(total: float, owners: Ints, chosen: Ints, best: Floats) -> int:
 
 
 @njit(cache=True)
-def _assign(  # noqa: C901, PLR0917 - one loop without recursion, as numba wants it
+def _assign(  # noqa: PLR0917 - one loop without recursion, as numba wants it
     starts: Ints,
     multiplicities: Ints,
     classes: Ints,
