@@ -52,10 +52,10 @@ class Options(BaseModel):
     chemsys: str | None = Field(None, description="Sample within this system, as Li-Mn-S")
     required: str | None = Field(None, description="Sample with these elements, as Li-O")
     temperature: float | None = Field(
-        None, gt=0, description="Sampling temperature of an autoregressive model; none: its own"
+        None, gt=0, description="Sampling temperature; none: that of the checkpoint"
     )
     amount_temperature: float | None = Field(
-        None, gt=0, description="The same for the amounts of the elements"
+        None, gt=0, description="The same for the amounts, autoregressive model only"
     )
 
     def space(self) -> ChemicalSpace | None:

@@ -40,7 +40,10 @@ class Options(BaseModel):
     noise: float = Field(
         0.1,
         ge=0,
-        description="Scale of the Gumbel noise (slots); much of it drowns the latent vector",
+        description="Scale of the Gumbel noise in training (slots)",
+    )
+    temperature: float = Field(
+        0.08, gt=0, description="Default sampling temperature, the scale of the noise (slots)"
     )
     pac: int = Field(2, ge=1, description="Compositions that the critic judges together (slots)")
     batch: int = Field(64, ge=2, description="Judgements of the critic in a step")

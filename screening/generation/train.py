@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from screening import __version__
@@ -30,7 +31,6 @@ from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states, state_folder
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from screening.training.request import TrainRequest
@@ -94,6 +94,8 @@ def _tensors(trainer: Trainer, data: FormulaData) -> dict[str, NDArray[np.generi
     }
     seen = [f for f, out in zip(data.formulas, data.held_out, strict=True) if not out]
     tensors["seen_formulas"] = fingerprints(seen)
+    if trainer.options.network == "slots":  # part of the model's identity
+        tensors["temperature"] = np.array(trainer.options.temperature)
     return tensors
 
 
@@ -138,7 +140,11 @@ def _metrics(
     """Measure the weights as they are saved."""
     rules = Rules(table=options.table, samples=options.samples)
     reference = training_reference(data.formulas, data.held_out, rules)
-    sampler = Sampler(trainer.rounded_generator())
-    measured = {"n": rules.samples, **measure(sampler, reference, rules, seed=request.seed)}
+    sampler = Sampler(trainer.rounded_generator(), options.temperature)
+    measured = {
+        "n": rules.samples,
+        **sampler.settings(),
+        **measure(sampler, reference, rules, seed=request.seed),
+    }
     metrics: dict[str, Any] = plain_metrics(measured)
     return metrics
