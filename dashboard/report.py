@@ -173,8 +173,8 @@ def _models(database: Database, campaign: CampaignDoc) -> list[dict[str, Any]]:
         checkpoint = (row["provenance"] or {}).get("checkpoint")
         if checkpoint:
             models[checkpoint["sha256"]] = {"stage": row["stage"], **checkpoint}
-    rows = sorted(models.values(), key=lambda model: (model["stage"], model["name"]))
-    return [row | {"figures": _model_figures(row)} for row in rows]
+    ordered = sorted(models.values(), key=lambda model: (model["stage"], model["name"]))
+    return [model | {"figures": _model_figures(model)} for model in ordered]
 
 
 def _model_figures(model: dict[str, Any]) -> list[dict[str, str]]:

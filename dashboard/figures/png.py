@@ -58,8 +58,7 @@ def _write(figure: go.Figure, path: Path) -> Path:
     ]
     if shown:
         handles, names = zip(*shown, strict=True)
-        place = {"loc": "outside upper left", "ncols": 4, "frameon": False, "fontsize": 9}
-        canvas.legend(handles, names, **place)
+        canvas.legend(handles, names, loc="outside upper left", ncols=4, frameon=False, fontsize=9)
     canvas.savefig(path, metadata={"Software": None})
     return path
 
