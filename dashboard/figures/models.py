@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WATCHED = {
     "compositions": "held-out formulas, nats",
-    "matgan": "share of valid samples",
+    "matgan": "share of valid samples at the noise of training",
     "mlp": "error on other formulas, eV/atom",
     "roost": "error on other formulas, eV/atom",
     "symmetry": "Bravais class out of fold, nats",
