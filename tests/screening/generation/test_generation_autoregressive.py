@@ -183,7 +183,7 @@ def test_evaluating_at_another_temperature(set_checkpoint, checkpoint, formulas_
     assert (own["temperature"], cold["temperature"]) == (1.6, 0.5)
     assert cold["unique"] < own["unique"]
     own, cold = measured(checkpoint), measured(checkpoint, temperature="0.01")
-    assert (own["temperature"], cold["temperature"]) == (0.08, 0.01)
+    assert (own["temperature"], cold["temperature"]) == (0.5, 0.01)
     assert cold["unique"] < own["unique"]
     with pytest.raises(InputError, match=r"amount_temperature=0\.5"):
         measured(checkpoint, amount_temperature="0.5")
