@@ -81,9 +81,12 @@ def evaluate(
     from cli.progress import stage_bars
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
+    from screening.errors import InputError
     from screening.training import registry
     from screening.training.request import EvaluateRequest
 
+    if plots is not None and what not in registry.MEASURED:
+        raise InputError(f"--plots: no figures of {what!r}; use one of {sorted(registry.MEASURED)}")
     set_checkpoint_folder(get_settings().checkpoint_dir)
     request = EvaluateRequest(
         data=data,
@@ -112,11 +115,8 @@ def _draw(what: str, checkpoint: str | None, numbers: dict[str, Any], folder: Pa
     from dashboard.figures import model_figures
     from dashboard.figures.png import write_pngs
     from screening.checkpoints import read_card
-    from screening.errors import InputError
     from screening.training.registry import MEASURED
 
-    if what not in MEASURED:
-        raise InputError(f"--plots: {what!r} has no figures; use one of {sorted(MEASURED)}")
     card = read_card(checkpoint or MEASURED[what])
     files = write_pngs(model_figures(numbers, card.history), folder)
     errors.print(f"wrote {len(files)} figures to {folder}")

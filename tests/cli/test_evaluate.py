@@ -15,3 +15,12 @@ def test_figures_of_a_measurement(screening, tmp_path):
     assert "elements" in json.loads(out.read_text())["plots"]
     names = {path.stem for path in folder.iterdir()}
     assert names == {"elements", "amounts", "n_elements", "training-matgan"}
+
+
+def test_what_has_no_figures_is_said_before_it_is_measured(screening, tmp_path):
+    options = ["--data", tmp_path / "no.parquet", "--plots", tmp_path / "figures"]
+    code, printed, error = screening("evaluate", "structures", *options)
+    assert code != 0
+    assert printed == ""
+    assert "no figures of 'structures'; use one of ['energy', 'generation', 'symmetry']" in error
+    assert not (tmp_path / "figures").exists()
