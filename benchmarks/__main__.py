@@ -22,7 +22,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark: a module with ``run(items, seed, repeats)``.
+    """One benchmark: a function ``run(items, seed, repeats)`` of a module.
 
     Attributes
     ----------
@@ -34,6 +34,8 @@ class Benchmark:
         What it compares, in a few words.
     unasked
         Whether it runs when no benchmark is named.
+    function
+        Name of the function.
     """
 
     module: str
@@ -41,6 +43,7 @@ class Benchmark:
     of: str
     summary: str
     unasked: bool = True
+    function: str = "run"
 
 
 BENCHMARKS = {
@@ -55,7 +58,18 @@ BENCHMARKS = {
         "predict", 20, "formulas", "from a formula to its candidates", unasked=False
     ),
     "funnel": Benchmark(
-        "funnel", 5_000_000, "compositions", "from the generator to the best 100", unasked=False
+        "funnel", 5_000_000, "samples", "autoregressive, to the best 100", unasked=False
+    ),
+    "funnel-matgan": Benchmark(
+        "funnel", 5_000_000, "samples", "the same with MatGAN", unasked=False, function="run_matgan"
+    ),
+    "funnel-killed": Benchmark(
+        "funnel",
+        200_000,
+        "samples",
+        "killed midway, against undisturbed",
+        unasked=False,
+        function="run_killed",
     ),
     "resume": Benchmark(
         "resume", 10, "kills", "a killed campaign, against an undisturbed one", unasked=False
@@ -65,7 +79,7 @@ BENCHMARKS = {
 
 def _parser() -> argparse.ArgumentParser:
     listed = "\n".join(
-        f"  {name:10}{b.summary} ({b.items:,} {b.of})" for name, b in BENCHMARKS.items()
+        f"  {name:15}{b.summary} ({b.items:,} {b.of})" for name, b in BENCHMARKS.items()
     )
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
@@ -100,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not given.name:
         say("Benchmarks:")
         for name, each in BENCHMARKS.items():
-            say(f"  {name:10}{each.summary}{'' if each.unasked else ' (only when named)'}")
+            say(f"  {name:15}{each.summary}{'' if each.unasked else ' (only when named)'}")
     host = machine()
     print_machine(host)
     results = {name: _run(name, given.items, given.seed, given.repeats) for name in names}
@@ -120,7 +134,7 @@ def _run(name: str, items: int | None, seed: int, repeats: int) -> dict[str, Any
     settings = {"items": count, "seed": seed, "repeats": repeats}
     try:
         module = import_module(f"benchmarks.{benchmark.module}")
-        report: Report = module.run(count, seed, repeats)
+        report: Report = getattr(module, benchmark.function)(count, seed, repeats)
     except MissingPeerError as missing:
         say(f"\n{name}: {missing}")
         return settings | {"passed": False, "missing": str(missing)}

@@ -1,9 +1,10 @@
-"""Millions of compositions from the generator to the ranked best, in one command."""
+"""Millions of compositions from a generator to the ranked best, undisturbed and killed midway."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import Report
+from benchmarks.resume import command, finish, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,7 @@ CAMPAIGN = """\
 name: funnel
 seed: {seed}
 until: candidates
-generation: {{method: matgan, n_samples: {items}, batch_size: {batch}}}
+generation: {{method: {method}, n_samples: {items}, batch_size: {batch}}}
 energy: {{fast: true}}
 candidates: {{top: 100, rank_by: formation_energy}}
 """
@@ -33,11 +35,76 @@ MAX_SECONDS, MAX_GIB = 600.0, 2.0
 
 
 def run(items: int, seed: int, repeats: int) -> Report:  # noqa: ARG001 - as of all benchmarks
-    """Sample `items` compositions, judge them, predict their energies and rank them."""
+    """Take `items` samples of the autoregressive model, judge, predict energies and rank."""
+    return _funnel("autoregressive", items, seed)
+
+
+def run_matgan(items: int, seed: int, repeats: int) -> Report:  # noqa: ARG001
+    """Take `items` samples of MatGAN, judge, predict energies and rank."""
+    return _funnel("matgan", items, seed)
+
+
+def run_killed(items: int, seed: int, repeats: int) -> Report:  # noqa: ARG001
+    """Kill a run of `items` samples (``kill -9``) at a third and at two thirds, and resume it."""
+    with tempfile.TemporaryDirectory() as name:
+        calm, disturbed = Path(name) / "calm", Path(name) / "disturbed"
+        for place in (calm, disturbed):
+            place.mkdir()
+            _write_campaign(place, "autoregressive", items, seed, batch=max(1, items // 10))
+        seconds, idle = (_time(calm) for _ in range(2))  # the second has nothing to do
+        kills = sum(_kill(disturbed, idle + (seconds - idle) / 3) for _ in range(2))
+        finish(command(disturbed, "resume", "funnel", "--quiet"))
+        ours, theirs = (_ranking(place) for place in (disturbed, calm))
+        tasks = read(disturbed, "tasks")
+    doubled = sum(
+        sum(attempt["state"] == "finished" for attempt in task["attempts"]) > 1 for task in tasks
+    )
+    report = Report("A run that is killed midway, twice, against an undisturbed one")
+    report.figures |= {"undisturbed run, s": round(seconds, 1), "processes killed": kills}
+    report.check("killed", f"{kills} of 2", passed=kills == 2)
+    same = f"{len(ours)}, undisturbed {len(theirs)}"
+    report.check("same candidates, ranks and energies", same, passed=ours == theirs != [])
+    report.check("tasks finished twice", str(doubled), passed=doubled == 0)
+    return report
+
+
+def _write_campaign(folder: Path, method: str, items: int, seed: int, *, batch: int) -> None:
+    text = CAMPAIGN.format(method=method, seed=seed, items=items, batch=batch)
+    (folder / "campaign.yaml").write_text(text)
+
+
+def _time(folder: Path) -> float:
+    """Run the campaign in `folder` and return the seconds that it took."""
+    start = time.perf_counter()
+    finish(command(folder, "run", "campaign.yaml", "--quiet"))
+    return time.perf_counter() - start
+
+
+def _kill(folder: Path, life: float) -> bool:
+    """Run the campaign for `life` seconds and kill it; returns whether it was still running."""
+    process = command(folder, "run", "campaign.yaml", "--quiet")
+    try:
+        process.wait(timeout=life)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def _ranking(folder: Path) -> list[tuple[int, str, float]]:
+    """Read rank, formula and energy of the candidates, the best first."""
+    return sorted(
+        (row["rank"], row["formula"], row["energy"]["formation_energy_per_atom"])
+        for row in read(folder, "candidates")
+        if row["rank"] is not None
+    )
+
+
+def _funnel(method: str, items: int, seed: int) -> Report:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        campaign = CAMPAIGN.format(seed=seed, items=items, batch=min(BATCH, items))
-        (folder / "campaign.yaml").write_text(campaign)
+        _write_campaign(folder, method, items, seed, batch=min(BATCH, items))
         environment = {key: os.environ[key] for key in os.environ if "SCREENING_" not in key}
         environment |= {"SCREENING_DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)}
         environment |= {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
@@ -55,7 +122,7 @@ def run(items: int, seed: int, repeats: int) -> Report:  # noqa: ARG001 - as of 
             capture_output=True,
         )
     funnel = json.loads(status.stdout)["funnel"]
-    report = Report("Compositions from MatGAN to the ranked best 100, every one in the database")
+    report = Report(f"Samples of {method} to the ranked best 100, every one in the database")
     report.figures |= {
         "seconds": seconds,
         "compositions per second": items / seconds,

@@ -28,9 +28,12 @@ def report(
 
     from cli.formatting import console
     from dashboard.report import write_report
+    from db_config import get_settings
+    from screening.checkpoints import set_checkpoint_folder
     from stores import open_database
     from stores.queries import find_campaign
 
+    set_checkpoint_folder(get_settings().checkpoint_dir)
     database = open_database()
     document = find_campaign(database, campaign)
     folder = out or Path("report-" + re.sub(r"[^\w.-]+", "-", document.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -68,6 +68,9 @@ def evaluate(
     top_k: Annotated[int, typer.Option(help="Longest list that counts.", min=1)] = 20,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", help="Draw the figures into this folder (PNG).")
+    ] = None,
     settings: SetOption = None,
     quiet: Quiet = False,
 ) -> None:
@@ -78,9 +81,12 @@ def evaluate(
     from cli.progress import stage_bars
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
+    from screening.errors import InputError
     from screening.training import registry
     from screening.training.request import EvaluateRequest
 
+    if plots is not None and what not in registry.MEASURED:
+        raise InputError(f"--plots: no figures of {what!r}; use one of {sorted(registry.MEASURED)}")
     set_checkpoint_folder(get_settings().checkpoint_dir)
     request = EvaluateRequest(
         data=data,
@@ -89,10 +95,28 @@ def evaluate(
         sample=sample,
         top_k=top_k,
         seed=seed,
+        plots=plots is not None,
         options=parse_settings(settings),
     )
     with stage_bars(quiet=quiet):
         metrics = registry.evaluate(what, request)
+    numbers = metrics.pop("plots", {})
     if out is not None:
-        out.write_text(json.dumps(plain(metrics), indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(plain(metrics | {"plots": numbers}), indent=2)
+        out.write_text(text + "\n", encoding="utf-8")
+    if plots is not None:
+        _draw(what, request.checkpoint, numbers, plots)
     print_json(metrics)
+
+
+def _draw(what: str, checkpoint: str | None, numbers: dict[str, Any], folder: Path) -> None:
+    """Write the figures of a measurement, and the training curves of its checkpoint."""
+    from cli.formatting import errors
+    from dashboard.figures import model_figures
+    from dashboard.figures.png import write_pngs
+    from screening.checkpoints import read_card
+    from screening.training.registry import MEASURED
+
+    card = read_card(checkpoint or MEASURED[what])
+    files = write_pngs(model_figures(numbers, card.history), folder)
+    errors.print(f"wrote {len(files)} figures to {folder}")

@@ -9,12 +9,16 @@ from pymatgen.core import Structure
 
 from dashboard.cif import SYMPREC, cif_text
 from dashboard.figures import (
+    caption,
     funnel_figure,
     hull_figure,
+    model_figures,
     parity_figure,
     phonon_figure,
     structure_figure,
 )
+from screening.checkpoints import read_card
+from screening.errors import CheckpointError
 from screening.schemas import HullDoc, MaterialDoc, PhononDoc, SpaceGroupDoc, utc_now
 from stores.queries import campaign_funnel
 
@@ -169,7 +173,20 @@ def _models(database: Database, campaign: CampaignDoc) -> list[dict[str, Any]]:
         checkpoint = (row["provenance"] or {}).get("checkpoint")
         if checkpoint:
             models[checkpoint["sha256"]] = {"stage": row["stage"], **checkpoint}
-    return sorted(models.values(), key=lambda model: (model["stage"], model["name"]))
+    ordered = sorted(models.values(), key=lambda model: (model["stage"], model["name"]))
+    return [model | {"figures": _model_figures(model)} for model in ordered]
+
+
+def _model_figures(model: dict[str, Any]) -> list[dict[str, str]]:
+    """Draw the figures of a checkpoint, if it is at hand and still the one that was used."""
+    try:
+        card = read_card(model["name"])
+    except CheckpointError:
+        return []
+    if card.sha256 != model["sha256"]:
+        return []
+    figures = model_figures(card.plots, card.history)
+    return [{"caption": caption(name), "html": _html(figure)} for name, figure in figures.items()]
 
 
 def _write_cif(material: MaterialDoc, folder: Path) -> Path:

@@ -45,8 +45,8 @@ class GenerationMaker(StageMaker):
     checkpoint
         Trained generator; empty: the bundled one of the method.
     temperature, amount_temperature
-        Sampling temperatures of ``autoregressive``, of the elements and of their amounts: higher
-        gives more new, lower more valid compositions; empty: those of the checkpoint.
+        Sampling temperatures of a network (the second: of the amounts, ``autoregressive`` only):
+        higher gives more new, lower more valid compositions; empty: those of the checkpoint.
     seed
         Seed; each batch derives its own.
     """

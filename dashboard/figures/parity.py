@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+MANY, LARGE, SMALL = 100, 9, 5
+"""From how many points on they are small, and both sizes."""
+
+
 def parity_figure(
     computed: Sequence[float], predicted: Sequence[float], labels: Sequence[str], engine: str
 ) -> go.Figure:
@@ -45,7 +49,7 @@ def parity_figure(
                 y=list(predicted),
                 text=list(labels),
                 mode="markers",
-                marker={"color": ACCENT, "size": 9},
+                marker={"color": ACCENT, "size": SMALL if len(labels) > MANY else LARGE},
                 hovertemplate="%{text}<br>%{x:.3f} / %{y:.3f} eV/atom<extra></extra>",
                 showlegend=False,
             ),

@@ -32,6 +32,14 @@ class Card(Document):
     data: list[DataSource] = Field(description="Training data")
     split: dict[str, Any] = Field(description="How the measured part was held out")
     metrics: dict[str, Any] = Field(description="Metrics on the held-out part, with n")
+    history: dict[str, dict[str, list[float]]] = Field(
+        default_factory=dict,
+        description="Training curves: for each network, columns of `epoch` or `step`, the mean "
+        "`loss` since the entry before and, where one was watched, the `metric`",
+    )
+    plots: dict[str, Any] = Field(
+        default_factory=dict, description="Numbers behind figures, measured as the metrics are"
+    )
     seed: int = Field(description="Seed of the training")
     wall_time: float = Field(description="Training time (s)")
     device: str = Field(description="cpu, or the name of the GPU")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,9 @@ M = TypeVar("M")
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
 BUNDLED = Path(__file__).parent
+
+_LIST = re.compile(r"\[\n[^][{}]*\]")
+"""A list of plain values over several lines; no text of JSON holds a line end."""
 
 _user_folder: list[Path] = []
 
@@ -183,9 +187,15 @@ def save_checkpoint(folder: Path, tensors: Mapping[str, NDArray[np.generic]], ca
     weights = save(dict(tensors))
     written = card.model_copy(update={"sha256": hashlib.sha256(weights).hexdigest()})
     _replace(folder / WEIGHTS, weights)
-    _replace(folder / CARD, written.model_dump_json(indent=2).encode() + b"\n")
+    _replace(folder / CARD, _card_text(written).encode())
     _verified.cache_clear()
     return written
+
+
+def _card_text(card: Card) -> str:
+    """Write a card as indented JSON with lists of plain values on one line."""
+    text = card.model_dump_json(indent=2)
+    return _LIST.sub(lambda found: re.sub(r"\n *", " ", found[0]), text) + "\n"
 
 
 def _replace(path: Path, content: bytes) -> None:

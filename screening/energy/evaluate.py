@@ -13,6 +13,7 @@ from screening.composition import CompositionArray
 from screening.energy.data import read_rows
 from screening.energy.metrics import energy_metrics
 from screening.energy.model import EnergyModel
+from screening.energy.plots import energy_plots
 from screening.errors import InputError
 from screening.training.data import unseen
 from screening.training.request import parse_options, plain_metrics
@@ -45,8 +46,8 @@ def evaluate_energy(request: EvaluateRequest) -> dict[str, Any]:
     Returns
     -------
     The metrics of `energy_metrics`, with ``data_sha256``, ``checkpoint``, ``seed``, ``reference``,
-    ``n_seen`` (formulas left out because the model was trained or calibrated on them) and
-    ``rows_per_second``.
+    ``n_seen`` (formulas left out because the model was trained or calibrated on them),
+    ``rows_per_second`` and ``plots``: `energy_plots` under the name of the reference.
 
     Raises
     ------
@@ -86,6 +87,11 @@ def evaluate_energy(request: EvaluateRequest) -> dict[str, Any]:
         "data_sha256": file_sha256(request.data),
         "checkpoint": model.ref.model_dump(),
         "seed": request.seed,
+        "plots": {
+            reference: energy_plots(
+                prediction, truth, chosen["formula"].tolist(), seed=request.seed
+            )
+        },
     }
     plain: dict[str, Any] = plain_metrics(result)
     return plain

@@ -14,10 +14,12 @@ from screening.energy.data import EnergyTable, read_energies
 from screening.energy.ensembles import stack_shares, train_ensemble
 from screening.energy.metrics import energy_metrics
 from screening.energy.model import EnergyModel
+from screening.energy.plots import energy_plots
 from screening.errors import InputError
 from screening.features import descriptor_names
 from screening.identity import content_hash, derive_seed
 from screening.schemas import CheckpointRef
+from screening.training.curves import columns
 from screening.training.data import describe, fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
@@ -119,7 +121,8 @@ def train_energy(request: TrainRequest) -> Card:
     arguments = _arguments(options, table, energies)
     key = content_hash([source.sha256 for source in sources], options.model_dump())
     tensors: dict[str, NDArray[Any]] = {}
-    fits: list[FitResult] = []
+    fits: dict[str, FitResult] = {}
+    rest = table.compositions()[split.calibration], table.energies[split.calibration]
     for kind, loop in options.loops().items():
         weights, records = train_ensemble(
             kind,
@@ -128,15 +131,17 @@ def train_energy(request: TrainRequest) -> Card:
             loop,
             compositions=compositions,
             energies=energies,
+            watched=rest,
             key=key,
         )
         tensors |= weights
-        fits += records
+        fits |= records
     tensors["seen_formulas"] = fingerprints(
         [f for f, test in zip(table.formulas, split.test, strict=True) if not test]
     )
     tensors |= _calibrate(tensors, arguments, table, split.calibration, request.out)
     model = EnergyModel(arguments, tensors, _draft_ref(request.out))
+    metrics, plots = _measure(model, table, split.test, request.seed)
     card = Card(
         name=request.out.name,
         version=VERSION,
@@ -154,9 +159,11 @@ def train_energy(request: TrainRequest) -> Card:
             "n_calibration": int(split.calibration.sum()),
             "n_test": int(split.test.sum()),
         },
-        metrics=_measure(model, table, split.test, request.seed),
+        metrics=metrics,
+        plots=plots,
+        history={name: columns(fit.history) for name, fit in fits.items()},
         seed=request.seed,
-        wall_time=sum(fit.wall_time for fit in fits),
+        wall_time=sum(fit.wall_time for fit in fits.values()),
         device=device_name(request.device),
         packages=package_versions("numpy", "torch"),
         references=REFERENCES,
@@ -232,14 +239,17 @@ def _calibrate(
 
 def _measure(
     model: EnergyModel, table: EnergyTable, test: NDArray[np.bool_], seed: int
-) -> dict[str, Any]:
-    """Metrics on the held-out formulas, for each reference."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Metrics and numbers for figures, on the held-out formulas, for each reference."""
     compositions, truth = table.compositions()[test], table.energies[test]
-    metrics = {}
+    formulas = np.array(table.formulas)[test]
+    metrics, plots = {}, {}
     for k, name in enumerate(table.references):
         known = np.flatnonzero(np.isfinite(truth[:, k]))
         for label, fast in ((name, False), (f"{name} (fast)", True)):
             prediction = model.predict(compositions[known], reference=name, fast=fast)
             metrics[label] = energy_metrics(prediction, truth[known, k], seed=seed)
-    plain: dict[str, Any] = plain_metrics(metrics)
-    return plain
+            if not fast:
+                labels = formulas[known].tolist()
+                plots[name] = energy_plots(prediction, truth[known, k], labels, seed=seed)
+    return plain_metrics(metrics), plots

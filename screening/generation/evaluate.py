@@ -52,10 +52,10 @@ class Options(BaseModel):
     chemsys: str | None = Field(None, description="Sample within this system, as Li-Mn-S")
     required: str | None = Field(None, description="Sample with these elements, as Li-O")
     temperature: float | None = Field(
-        None, gt=0, description="Sampling temperature of an autoregressive model; none: its own"
+        None, gt=0, description="Sampling temperature; none: that of the checkpoint"
     )
     amount_temperature: float | None = Field(
-        None, gt=0, description="The same for the amounts of the elements"
+        None, gt=0, description="The same for the amounts, autoregressive model only"
     )
 
     def space(self) -> ChemicalSpace | None:
@@ -153,6 +153,7 @@ def measure(
     `recovered`: share of the target formulas that were sampled. Total variation distances (0 to 1)
     between samples and target of the occurrence of elements, the amounts, and the number of
     elements. `reasons`: counts of the verdicts on decodable samples. `intervals`: 95 % bootstrap.
+    `plots`: see `Tally.frequencies`.
     """
     tally, space = Tally(reference, rules), rules.space()
     for done in range(0, rules.samples, BATCH):
@@ -177,6 +178,7 @@ def measure(
         "table": rules.table,
         **tally.distances(),
         "reasons": tally.reasons(),
+        "plots": tally.frequencies(),
         "intervals": {
             name: bootstrap_share(hits, n, seed=seed)
             for name, (hits, n) in counts.items()

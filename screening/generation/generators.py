@@ -218,7 +218,8 @@ def make_generator(
     checkpoint
         Name or path of the network's checkpoint; None for the bundled one (`CHECKPOINTS`).
     temperature, amount_temperature
-        Sampling temperatures of ``autoregressive``; None for those of the checkpoint.
+        Sampling temperatures, the second of ``autoregressive`` only; None for those of the
+        checkpoint.
 
     Raises
     ------
@@ -252,8 +253,10 @@ def _check_network(method: str, checkpoint: str, *temperatures: float | None) ->
             f"with `screening train {bundled}`"
         )
     given = [value for value in temperatures if value is not None]
-    if given and method != "autoregressive":
-        raise InputError(f"{method=} has no sampling temperature: leave {given} out")
+    if method == "matgan" and temperatures[1] is not None:
+        raise InputError(f"{method=} has no amount_temperature: leave {temperatures[1]} out")
+    if given and model.endswith(":ConvGenerator"):
+        raise InputError(f"{checkpoint=} has no sampling temperature: leave {given} out")
     if not all(value > 0 for value in given):
         raise InputError(f"sampling temperatures {given} must be above 0")
 

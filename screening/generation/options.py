@@ -36,10 +36,17 @@ class Options(BaseModel):
     latent: int = Field(128, ge=1, description="Length of the latent vector")
     slots: int = Field(6, ge=2, description="Places for elements (slots)")
     width: int = Field(384, ge=1, description="Hidden width of the generator (slots)")
-    critic_width: int = Field(384, ge=1, description="Hidden width of the critic (slots)")
-    noise: float = Field(0.5, ge=0, description="Scale of the Gumbel noise (slots)")
-    pac: int = Field(1, ge=1, description="Compositions that the critic judges together (slots)")
-    batch: int = Field(128, ge=2, description="Judgements of the critic in a step")
+    critic_width: int = Field(256, ge=1, description="Hidden width of the critic (slots)")
+    noise: float = Field(
+        0.1,
+        ge=0,
+        description="Scale of the Gumbel noise in training (slots)",
+    )
+    temperature: float = Field(
+        0.08, gt=0, description="Default sampling temperature, the scale of the noise (slots)"
+    )
+    pac: int = Field(2, ge=1, description="Compositions that the critic judges together (slots)")
+    batch: int = Field(64, ge=2, description="Judgements of the critic in a step")
     critic_steps: int = Field(2, ge=1, description="Critic steps for each generator step")
     penalty: float = Field(1.0, ge=0, description="Weight of the gradient penalty")
     lr_generator: float = Field(1e-3, gt=0, description="Learning rate of the generator")
@@ -54,7 +61,7 @@ class Options(BaseModel):
     batch_norm: bool = Field(
         False, description="Batch instead of layer normalisation in the critic (conv)"
     )
-    steps: int = Field(60_000, ge=1, description="Generator steps")
+    steps: int = Field(10_000, ge=1, description="Generator steps")
     samples: int = Field(100_000, ge=1, description="Samples behind the metrics on the card")
 
     def resolved(self) -> Options:

@@ -6,6 +6,9 @@ sample. Latent vectors are drawn in proportion to it, and to an estimate of the 
 each required element is chosen (sampling-importance-resampling, Rubin 1987, from `POOL` vectors for
 each one kept); then the forbidden elements are masked. What lacks a required element, or breaks the
 limits of size, is rejected. The authors' network has no such probabilities: rejection only.
+
+Sampling temperature. Gumbel noise of scale t on the scores of a choice draws it from their softmax
+at temperature t. Below that of the training, more samples are valid and fewer distinct or new.
 """
 
 from __future__ import annotations
@@ -49,14 +52,22 @@ class Sampler(CompositionSampler):
     ----------
     generator
         A trained generator; it is switched to evaluation.
+    temperature
+        Sampling temperature of a `SlotGenerator`, which is set to it; None leaves that of its
+        training.
     """
 
-    def __init__(self, generator: SlotGenerator | ConvGenerator) -> None:
+    def __init__(
+        self, generator: SlotGenerator | ConvGenerator, temperature: float | None = None
+    ) -> None:
         self.generator = generator.eval()
+        if temperature is not None and isinstance(generator, SlotGenerator):
+            generator.noise = temperature
 
     def settings(self) -> dict[str, float]:
-        """Return what can be set of the sampling: nothing."""
-        return {}
+        """Return the temperature, if there is one."""
+        generator = self.generator
+        return {"temperature": generator.noise} if isinstance(generator, SlotGenerator) else {}
 
     def _amounts(
         self, n: int, rng: torch.Generator, space: ChemicalSpace | None
@@ -77,7 +88,8 @@ class Sampler(CompositionSampler):
         required = np.isin(element_numbers(), space.required)
         z = torch.randn(n * POOL, generator.latent, generator=rng)
         elements, amounts = generator.logits(z)
-        weight = _log_weight(elements, torch.from_numpy(allowed), torch.from_numpy(required))
+        scores = elements / max(generator.noise, 1e-6)
+        weight = _log_weight(scores, torch.from_numpy(allowed), torch.from_numpy(required))
         kept = _resample(weight, n, rng)
         barred = torch.cat([torch.tensor([False]), torch.from_numpy(~allowed)])
         elements = elements[kept].masked_fill(barred, -torch.inf)
@@ -132,7 +144,8 @@ def load_sampler(
     checkpoint
         Name or path.
     temperature, amount_temperature
-        Sampling temperatures of an autoregressive model; None for those of the checkpoint.
+        Sampling temperatures, the second of an autoregressive model only; None for those of the
+        checkpoint.
 
     Raises
     ------
@@ -164,8 +177,12 @@ def _load(
         model.load_state_dict(weights)
         elements, amounts = loaded.tensors["temperatures"].tolist()
         return SetSampler(model, temperature or elements, amount_temperature or amounts)
-    if temperature is not None or amount_temperature is not None:
-        raise InputError(f"{temperature=}, {amount_temperature=}: {checkpoint!r} has none to set")
     generator = build_generator(loaded.card.arguments)
+    set_here = None if isinstance(generator, SlotGenerator) else temperature
+    if set_here is not None or amount_temperature is not None:
+        raise InputError(
+            f"temperature={set_here}, {amount_temperature=}: {checkpoint!r} has none to set"
+        )
     generator.load_state_dict(weights)
-    return Sampler(generator)
+    own = loaded.tensors["temperature"].item() if "temperature" in loaded.tensors else None
+    return Sampler(generator, temperature or own)

@@ -22,6 +22,7 @@ from screening.generation.set_model import SetModel
 from screening.generation.set_options import SetOptions
 from screening.generation.set_sample import SetSampler
 from screening.identity import content_hash
+from screening.training.curves import columns
 from screening.training.data import describe, fingerprints
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import FitResult, LoopOptions, fit, seeded
@@ -83,10 +84,14 @@ def _fit(
     """Train `model` in place."""
     packed = pack(data.compositions[~data.held_out])
     elements, amounts = (part.to(request.device) for part in packed)
+    others = [part.to(request.device) for part in pack(data.compositions[data.held_out])]
 
     def loss(module: nn.Module, rows: Tensor) -> Tensor:
         likelihood: Tensor = module(*shuffled(elements[rows], amounts[rows])).mean()
         return likelihood
+
+    def held_out_loss(module: nn.Module) -> float:
+        return float(module(*others).mean())
 
     loop = LoopOptions(
         epochs=options.epochs,
@@ -104,6 +109,7 @@ def _fit(
         len(elements),
         loop,
         seed=request.seed,
+        watch=held_out_loss if len(others[0]) else None,
         state=state_folder(request) / "compositions.safetensors",
         key=content_hash(elements.cpu().numpy(), amounts.cpu().numpy(), options.dropout),
         label="compositions",
@@ -140,6 +146,7 @@ def _card(
     metrics: dict[str, Any],
 ) -> Card:
     n_train = int((~data.held_out).sum())
+    plots = metrics.pop("plots")
     screened = f"valid by SMACT's rules with the table {options.table}" if options.screen else "all"
     return Card(
         name="compositions",
@@ -162,5 +169,7 @@ def _card(
         wall_time=result.wall_time,
         device=device_name(request.device),
         packages=package_versions("numpy", "torch"),
+        plots=plots,
+        history={"compositions": columns(result.history)},
         references=["arXiv:1703.06114", "arXiv:1310.1757", "arXiv:1511.06391"],
     )

@@ -6,12 +6,12 @@ one with a probability of about ``n**2 / 4e19``, 1e-7 for two million.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from screening.balance import accepted, balance_codes
-from screening.elements import MAX_Z
+from screening.elements import MAX_Z, symbols
 from screening.generation.representation import MAX_COUNT, MAX_ELEMENTS
 from screening.schemas import ValidityReason
 from screening.training.data import unseen
@@ -111,6 +111,30 @@ class Tally:
             name: float(0.5 * np.abs(a / max(a.sum(), 1) - b / max(b.sum(), 1)).sum())
             for name, a, b in zip(names, self._marginals, target, strict=True)
         }
+
+    def frequencies(self) -> dict[str, dict[str, list[Any]]]:
+        """Return what a plot of samples against the target needs.
+
+        Returns
+        -------
+        ``elements`` (share of the compositions that have each), ``amounts`` (share of all amounts)
+        and ``n_elements`` (share of the compositions), as columns: ``label``, ``samples``,
+        ``data``.
+        """
+        labels = (symbols(), range(MAX_COUNT + 1), range(MAX_ELEMENTS + 1))
+        names = ("elements", "amounts", "n_elements")
+        pairs = zip(self._marginals, marginals(self.reference.target), strict=True)
+        n_samples, n_data = self.n_decodable, len(self.reference.target)
+        found = {}
+        for name, label, (own, known) in zip(names, labels, pairs, strict=True):
+            totals = (own.sum(), known.sum()) if name == "amounts" else (n_samples, n_data)
+            rows = (own > 0) | (known > 0)
+            found[name] = {
+                "label": [each for each, kept in zip(label, rows, strict=True) if kept],
+                "samples": (own[rows] / max(totals[0], 1)).round(5).tolist(),
+                "data": (known[rows] / max(totals[1], 1)).round(5).tolist(),
+            }
+        return found
 
 
 def marginals(compositions: CompositionArray) -> list[NDArray[np.int64]]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from screening import __version__
+from screening.balance import accepted, balance_codes
 from screening.checkpoints import Card, save_checkpoint
 from screening.generation.data import FormulaData, load_formulas
 from screening.generation.evaluate import Options as Rules
@@ -22,19 +24,22 @@ from screening.generation.representation import encode, one_hot
 from screening.generation.sample import Sampler
 from screening.generation.trainer import Trainer
 from screening.progress import report
+from screening.training.curves import columns
 from screening.training.data import describe, fingerprints
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states, state_folder
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from screening.training.request import TrainRequest
 
 SAVE_EVERY = 500
 """Steps between two states that an interrupted run can go on from."""
+
+CURVE_SAMPLES = 4096
+"""Samples behind each point of the training curve."""
 
 
 def train_matgan(request: TrainRequest) -> Card:
@@ -62,12 +67,23 @@ def train_matgan(request: TrainRequest) -> Card:
     started = time.monotonic() - trainer.restore(state, identity)
     while trainer.step < options.steps:
         loss = trainer.run(min(SAVE_EVERY, options.steps - trainer.step))
+        valid = _share_valid(trainer, options)
+        trainer.history.append({"step": trainer.step, "loss": loss, "metric": valid})
         trainer.save(state, identity, time.monotonic() - started)
-        report("matgan", trainer.step, options.steps, f"critic loss {loss:.3f}")
+        detail = f"critic loss {loss:.3f}, valid {valid:.3f}"
+        report("matgan", trainer.step, options.steps, detail)
     card = _card(request, options, data, trainer, time.monotonic() - started)
     saved = save_checkpoint(request.out, _tensors(trainer, data), card)
     clear_states(request)
     return saved
+
+
+def _share_valid(trainer: Trainer, options: Options) -> float:
+    """Share of valid samples of the weights that would be kept now, for the training curve."""
+    sampler = Sampler(trainer.rounded_generator())
+    drawn = sampler.sample(CURVE_SAMPLES, seed=trainer.seed)
+    codes = balance_codes(drawn, table=options.table)
+    return float(accepted(codes).sum() / CURVE_SAMPLES)
 
 
 def _tensors(trainer: Trainer, data: FormulaData) -> dict[str, NDArray[np.generic]]:
@@ -78,6 +94,8 @@ def _tensors(trainer: Trainer, data: FormulaData) -> dict[str, NDArray[np.generi
     }
     seen = [f for f, out in zip(data.formulas, data.held_out, strict=True) if not out]
     tensors["seen_formulas"] = fingerprints(seen)
+    if trainer.options.network == "slots":  # part of the model's identity
+        tensors["temperature"] = np.array(trainer.options.temperature)
     return tensors
 
 
@@ -86,6 +104,8 @@ def _card(
 ) -> Card:
     """Measure what will be saved and write its card."""
     n_train = int((~data.held_out).sum())
+    metrics = _metrics(request, options, data, trainer)
+    plots = metrics.pop("plots")
     screened = f"valid by SMACT's rules with the table {options.table}" if options.screen else "all"
     return Card(
         name="matgan",
@@ -103,11 +123,13 @@ def _card(
             "n_held_out": int(data.held_out.sum()),
             "n_distinct_in_files": data.n_distinct,
         },
-        metrics=_metrics(request, options, data, trainer),
+        metrics=metrics,
+        plots=plots,
         seed=request.seed,
         wall_time=seconds,
         device=device_name(request.device),
         packages=package_versions("numpy", "torch"),
+        history={"matgan": columns(trainer.history)},
         references=["10.1038/s41524-020-00352-0", "arXiv:1704.00028", "arXiv:1611.01144"],
     )
 
@@ -118,7 +140,11 @@ def _metrics(
     """Measure the weights as they are saved."""
     rules = Rules(table=options.table, samples=options.samples)
     reference = training_reference(data.formulas, data.held_out, rules)
-    sampler = Sampler(trainer.rounded_generator())
-    measured = {"n": rules.samples, **measure(sampler, reference, rules, seed=request.seed)}
+    sampler = Sampler(trainer.rounded_generator(), options.temperature)
+    measured = {
+        "n": rules.samples,
+        **sampler.settings(),
+        **measure(sampler, reference, rules, seed=request.seed),
+    }
     metrics: dict[str, Any] = plain_metrics(measured)
     return metrics

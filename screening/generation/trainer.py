@@ -48,6 +48,7 @@ class Trainer:
         self.cells = cells
         self.seed = seed
         self.step = 0
+        self.history: list[dict[str, float]] = []
         self.rng = torch.Generator(cells.device)
         self.generator, self.critic = self._networks()
         self.average = deepcopy(self.generator)
@@ -88,17 +89,17 @@ class Trainer:
         return generator.to(self.cells.device), critic.to(self.cells.device)
 
     def run(self, steps: int) -> float:
-        """Make `steps` generator steps and return the critic's loss in the last one."""
+        """Make `steps` generator steps and return the critic's mean loss in them."""
         self.rng.manual_seed(derive_seed(self.seed, "matgan steps", self.step))
-        loss = torch.zeros(())
+        total = torch.zeros((), device=self.cells.device)
         for _ in range(steps):
             self._set_rates()
             for _ in range(self.options.critic_steps):
-                loss = self._critic_step()
+                total += self._critic_step()
             self._generator_step()
             self._average_step()
             self.step += 1
-        return float(loss)
+        return float(total) / (steps * self.options.critic_steps)
 
     def _set_rates(self) -> None:
         options = self.options
@@ -169,7 +170,12 @@ class Trainer:
 
     def save(self, path: Path, identity: dict[str, Any], seconds: float) -> None:
         """Write the whole state to one file; `identity` says which training it belongs to."""
-        state = {"identity": identity, "step": self.step, "seconds": seconds}
+        state = {
+            "identity": identity,
+            "step": self.step,
+            "seconds": seconds,
+            "history": self.history,
+        }
         write_state(path, self._tensors(), canonical_json(state).decode())
 
     def restore(self, path: Path, identity: dict[str, Any]) -> float:
@@ -189,7 +195,7 @@ class Trainer:
                 f"{path} is the state of a training with other options, data or seed: give the "
                 "same ones, or start again without resume"
             )
-        self.step = int(state["step"])
+        self.step, self.history = int(state["step"]), state["history"]
         for name, module in self._modules().items():
             module.load_state_dict(_part(tensors, name))
         for name, optimizer in self.optimizers.items():

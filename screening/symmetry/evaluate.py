@@ -9,10 +9,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from screening.checkpoints.io import file_sha256
+from screening.composition import CompositionArray
 from screening.errors import InputError
 from screening.symmetry.data import read_crystals, with_cells
 from screening.symmetry.metrics import symmetry_metrics
 from screening.symmetry.model import SymmetryModel
+from screening.symmetry.plots import compound_map
 from screening.training.data import unseen
 from screening.training.request import parse_options, plain_metrics
 
@@ -32,7 +34,8 @@ def evaluate_symmetry(request: EvaluateRequest) -> dict[str, Any]:
     Returns
     -------
     The metrics of `symmetry_metrics`, with ``data_sha256``, ``checkpoint``, ``seed``, ``n_seen``
-    (formulas left out because the model was trained on them) and ``rows_per_second``.
+    (formulas left out because the model was trained on them) and ``rows_per_second``; if figures
+    are asked for, ``plots`` has a `compound_map` of formulas of the file, seen or not.
 
     Raises
     ------
@@ -67,5 +70,8 @@ def evaluate_symmetry(request: EvaluateRequest) -> dict[str, Any]:
         "checkpoint": model.ref.model_dump(),
         "seed": request.seed,
     }
+    if request.plots:
+        compositions = CompositionArray.from_formulas(crystals["formula"].tolist())
+        result["plots"]["map"] = compound_map(model, compositions, seed=request.seed)
     plain: dict[str, Any] = plain_metrics(result)
     return plain

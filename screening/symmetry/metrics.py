@@ -9,6 +9,7 @@ import numpy as np
 from screening.metrics.intervals import bootstrap_interval
 from screening.symmetry.bravais import bravais_classes, class_sums
 from screening.symmetry.cells import BRAVAIS, PARAMETERS, cell_volume, free_parameters
+from screening.symmetry.plots import confusion
 
 N_CUBIC = 3
 """The first classes of `BRAVAIS`."""
@@ -30,13 +31,14 @@ def symmetry_metrics(
     ``bravais`` (top1, top2); ``spacegroup`` (top1, top5) over all 230 groups, end to end;
     ``spacegroup_given_bravais`` (top1, top3) with the true class known, and ``_by_class``;
     ``parts``: the same of what the stack is made of; ``volume`` (mae_percent; log_mae and log_r2
-    of the logarithm); ``lattice`` and ``lattice_given_z``, see `lattice_metrics`; ``n`` and 95 %
-    bootstrap ``intervals``.
+    of the logarithm); ``lattice`` and ``lattice_given_z``, see `lattice_metrics`; ``n``, 95 %
+    bootstrap ``intervals``, and ``plots`` with the `confusion` of the classes.
     """
     compositions = table.compositions()
     true_class = table.bravais
     result: dict[str, Any] = {"n": len(table), "intervals": {}}
-    for name, hits in _hits(model.probabilities(compositions)[1], table).items():
+    classes, groups = model.probabilities(compositions)
+    for name, hits in _hits(groups, table).items():
         result[name] = {top: hit.mean() for top, hit in hits.items()}
         for top, hit in hits.items():
             interval = bootstrap_interval(hit.astype(np.float64), seed=seed)
@@ -64,6 +66,7 @@ def symmetry_metrics(
     scale = (table.n_atoms * volume / cell_volume(cells)) ** (1 / 3)
     scaled = np.concatenate([cells[:, :3] * scale[:, None], cells[:, 3:]], axis=1)
     result["lattice_given_z"] = lattice_metrics(scaled, table)
+    result["plots"] = {"confusion": confusion(true_class, classes.argmax(axis=1))}
     return result
 
 

@@ -168,6 +168,15 @@ class SymmetryModel:
                 networks = [space_group_probabilities(m, inputs) for m in self._symmetry_members]
             yield rows, np.mean(networks, axis=0), self._memory.votes(compositions[rows])
 
+    def hidden(self, compositions: CompositionArray) -> NDArray[np.float32]:
+        """Return the last hidden layer of the first network for groups, shape ``(n, width)``."""
+        import torch
+
+        trunk = self._symmetry_members[0].trunk
+        with torch.inference_mode():
+            parts = [trunk(inputs).numpy() for _, inputs in _batches(compositions)]
+        return np.concatenate(parts)
+
     def volume_per_atom(self, compositions: CompositionArray) -> NDArray[np.float64]:
         """Volume of the most stable structure (Angstrom^3/atom), shape ``(n,)``."""
         volume: NDArray[np.float64] = np.exp(self._log_sizes(compositions)[:, 0])

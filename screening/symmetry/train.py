@@ -15,6 +15,8 @@ from screening.schemas import CheckpointRef
 from screening.symmetry.data import read_crystals, with_cells
 from screening.symmetry.metrics import symmetry_metrics
 from screening.symmetry.model import SymmetryModel
+from screening.symmetry.plots import compound_map
+from screening.training.curves import columns
 from screening.training.data import describe, fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
@@ -124,6 +126,10 @@ def train_symmetry(request: TrainRequest) -> Card:
     tensors["seen_formulas"] = fingerprints(seen)
     draft = CheckpointRef(name=request.out.name, version=VERSION, sha256="")
     model = SymmetryModel(arguments, tensors, draft)
+    metrics = plain_metrics(symmetry_metrics(model, table.select(test), seed=request.seed))
+    plots = metrics.pop("plots") | {
+        "map": compound_map(model, table.compositions(), seed=request.seed)
+    }
     card = Card(
         name=request.out.name,
         version=VERSION,
@@ -139,7 +145,9 @@ def train_symmetry(request: TrainRequest) -> Card:
             "n_train": int((~test).sum()),
             "n_test": int(test.sum()),
         },
-        metrics=plain_metrics(symmetry_metrics(model, table.select(test), seed=request.seed)),
+        metrics=metrics,
+        plots=plots,
+        history=training.history,
         seed=request.seed,
         wall_time=sum(fit.wall_time for fit in training.fits),
         device=device_name(request.device),
@@ -170,6 +178,7 @@ class _Training:
         self.key = content_hash(key, options)
         self.states: Path = state_folder(request)
         self.fits: list[FitResult] = []
+        self.history: dict[str, dict[str, list[float]]] = {}
 
     def run(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Train everything; returns the tensors and the arguments of `SymmetryModel`."""
@@ -259,6 +268,12 @@ class _Training:
             of_class, of_group = network(x[rows])
             return nll_loss(of_class, classes[rows]) + nll_loss(of_group, groups[rows])
 
+        unknown = self._tensor(self.inputs[part])
+        their_classes = self._tensor(self.table.bravais[part].astype(np.int64))
+
+        def watch(network: torch.nn.Module) -> float:
+            return float(nll_loss(network(unknown)[0], their_classes))
+
         members = self.options.symmetry_members
         tensors, networks = self._members(
             "symmetry",
@@ -266,8 +281,8 @@ class _Training:
             lambda: SymmetryNetwork(**arguments["symmetry_network"]),
             loss,
             self.inputs[rest],
+            watch=watch,
         )
-        unknown = self._tensor(self.inputs[part])
         with torch.inference_mode():
             predicted = [space_group_probabilities(network, unknown) for network in networks]
         return tensors, np.mean(predicted, axis=0)
@@ -287,8 +302,12 @@ class _Training:
             key=self.key,
             label=f"votes {name}",
         )
-        self.fits.append(result)
+        self._record(f"votes {name}", result)
         return kernel
+
+    def _record(self, name: str, result: FitResult) -> None:
+        self.fits.append(result)
+        self.history[name] = columns(result.history)
 
     def _memory(self, kernel: VoteKernel) -> Memory:
         from screening.symmetry.votes import Memory
@@ -329,6 +348,8 @@ class _Training:
         make: Callable[[], Any],
         loss: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor],
         inputs: NDArray[np.float32],
+        *,
+        watch: Callable[[torch.nn.Module], float] | None = None,
     ) -> tuple[dict[str, NDArray[Any]], list[Any]]:
         """Train networks with those numbers; returns their weights by name, and the networks."""
         from screening.features.network import export
@@ -348,11 +369,12 @@ class _Training:
                 len(inputs),
                 self.options.loop(getattr(self.options, f"{name}_epochs")),
                 seed=seed,
+                watch=watch,
                 state=self.states / f"{name}-{i}.safetensors",
                 key=self.key,
                 label=f"{name} {i + 1}",
             )
-            self.fits.append(result)
+            self._record(f"{name} {i + 1}", result)
             tensors |= export(network, f"{name}.{i}.")
             networks.append(network)
         return tensors, networks

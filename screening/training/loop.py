@@ -51,6 +51,7 @@ def fit(
     *,
     seed: int,
     validate: Callable[[nn.Module], float] | None = None,
+    watch: Callable[[nn.Module], float] | None = None,
     state: Path | None = None,
     key: str = "",
     label: str = "training",
@@ -72,6 +73,9 @@ def fit(
         Seed of the order of the batches and of dropout.
     validate
         Gives the metric, lower is better; called in eval mode without gradients.
+    watch
+        The same, but recorded for the training curve only: it decides nothing, so the weights are
+        those of a training without it. Give one of the two.
     state
         File that is written every `state_every` seconds, and at the end. If it exists, training
         goes on from it.
@@ -93,7 +97,7 @@ def fit(
         run.load(state)
         try:
             while not run.done:
-                run.epoch(validate, state)
+                run.epoch(validate, watch, state)
         finally:
             model.eval()
         run.finish(state)
@@ -138,7 +142,12 @@ class _Run:
         self.result = FitResult()
         self.started = self.saved = time.monotonic()
 
-    def epoch(self, validate: Callable[[nn.Module], float] | None, state: Path | None) -> None:
+    def epoch(
+        self,
+        validate: Callable[[nn.Module], float] | None,
+        watch: Callable[[nn.Module], float] | None,
+        state: Path | None,
+    ) -> None:
         """Do the steps that are left of the current epoch, and validate."""
         epoch, first = divmod(self.step, self.steps_per_epoch)
         order = np.random.default_rng([self.seed, epoch]).permutation(self.n_rows)
@@ -150,7 +159,7 @@ class _Run:
             last = i + 1 == self.steps_per_epoch
             if not last and time.monotonic() - self.saved > self.options.state_every:
                 self.save(state)
-        self._close_epoch(epoch, validate)
+        self._close_epoch(epoch, validate, watch)
         if not self.done and time.monotonic() - self.saved > self.options.state_every:
             self.save(state)
 
@@ -172,14 +181,22 @@ class _Run:
             decay = min(self.options.ema, (1 + self.step) / (10 + self.step))
             _average(self.average, self.model, decay)
 
-    def _close_epoch(self, epoch: int, validate: Callable[[nn.Module], float] | None) -> None:
+    def _close_epoch(
+        self,
+        epoch: int,
+        validate: Callable[[nn.Module], float] | None,
+        watch: Callable[[nn.Module], float] | None,
+    ) -> None:
         """Record the epoch, validate it, and decide whether to go on."""
         options, result = self.options, self.result
         entry = {"epoch": epoch + 1.0, "loss": float(self.loss_sum) / self.steps_per_epoch}
         self.loss_sum.zero_()
         result.epochs = epoch + 1
         last = result.epochs >= options.epochs
-        if validate is not None and (last or result.epochs % options.validate_every == 0):
+        due = last or result.epochs % options.validate_every == 0
+        if watch is not None and due:
+            entry["metric"] = self._validate(watch)
+        if validate is not None and due:
             entry["metric"] = self._validate(validate)
             if entry["metric"] < result.metric:
                 result.metric, self.stale = entry["metric"], 0

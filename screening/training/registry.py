@@ -32,6 +32,10 @@ EVALUATORS = {
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 
 
+MEASURED = {"generation": "compositions", "energy": "energy", "symmetry": "symmetry"}
+"""What is measured and has figures -> the bundled checkpoint that is meant if none is named."""
+
+
 def _resolve(table: dict[str, str], name: str, verb: str) -> Callable[..., Any]:
     if name not in table:
         raise InputError(f"cannot {verb} {name!r}: use one of {sorted(table)}")

@@ -63,6 +63,8 @@ class EvaluateRequest:
         Longest list of proposals that counts.
     seed
         Seed of the split, the sample and the bootstrap.
+    plots
+        Whether figures will be drawn: some need numbers that nothing else needs.
     options
         Further options by name, as text.
     """
@@ -73,6 +75,7 @@ class EvaluateRequest:
     sample: int | None = None
     top_k: int = 20
     seed: int = 0
+    plots: bool = False
     options: dict[str, str] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from dashboard.report import write_report
+from screening.checkpoints import checkpoint_ref
 from screening.hull import PhaseEntry, build_hull
 from screening.schemas import (
     CampaignDoc,
@@ -14,9 +15,11 @@ from screening.schemas import (
     MaterialDoc,
     OriginDoc,
     PhononDoc,
+    Provenance,
     SpaceGroupDoc,
     Stage,
     TaskRecord,
+    utc_now,
 )
 
 EVIL = "</script><script>bad()</script><img src=x onerror=bad()>"
@@ -145,6 +148,33 @@ def test_crystals_with_all_their_figures(report):
     assert "Pm-3m (221), cubic" in page.text
     assert document.hull_id in page.text
     assert "Predicted and computed formation energies" in page.text
+
+
+def finished_with(checkpoint, key):
+    provenance = Provenance(
+        task_key=key, stage=Stage.ENERGY, stage_version=1, maker="x", parameters={},
+        checkpoint=checkpoint, started=utc_now(),
+    )  # fmt: skip
+    return TaskRecord(
+        task_key=key,
+        stage=Stage.ENERGY,
+        state="finished",
+        campaign_ids=["camp-a"],
+        summary={"counted": False},
+        provenance=provenance,
+    )
+
+
+def test_models_are_drawn_from_their_cards(report):
+    ref = checkpoint_ref("matgan")
+    other = ref.model_copy(update={"name": "energy", "sha256": "0" * 64})  # trained again since
+    gone = ref.model_copy(update={"name": "gone", "sha256": "1" * 64})
+    tasks = [finished_with(each, f"t{i}") for i, each in enumerate((ref, other, gone))]
+    page, _ = report(campaign(), *tasks)
+    assert page.text.count("Elements of samples") == 1
+    assert page.text.count("Training curves (matgan)") == 1
+    assert "Formation energies of formulas" not in page.text
+    assert all(sha[:16] in page.text for sha in (ref.sha256, "0" * 64, "1" * 64))
 
 
 @pytest.mark.parametrize("top", [0, 1, 50])

@@ -36,8 +36,9 @@ def test_what_decides_the_result_is_part_of_the_identity():
         maker("autoregressive", temperature=1.0).task_key(0),
         maker("autoregressive", amount_temperature=0.5).task_key(0),
         maker("matgan").task_key(0),
+        maker("matgan", temperature=0.1).task_key(0),
     ]
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 5
     named = maker("autoregressive", checkpoint="compositions")
     assert named.task_key(0) == keys[0]
 
@@ -45,5 +46,5 @@ def test_what_decides_the_result_is_part_of_the_identity():
 def test_temperatures_are_checked():
     with pytest.raises(ConfigError, match="temperature"):
         maker("autoregressive", temperature=0.0)
-    with pytest.raises(InputError, match="no sampling temperature"):
-        maker("matgan", temperature=1.0).generator()
+    with pytest.raises(InputError, match="no amount_temperature"):
+        maker("matgan", amount_temperature=1.0).generator()

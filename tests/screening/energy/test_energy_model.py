@@ -124,6 +124,25 @@ def test_evaluation_repeats_the_card(trained):
         json.dumps(result, allow_nan=False)
 
 
+def test_the_card_has_what_figures_need(trained):
+    card = trained.card
+    assert list(card.history) == ["mlp 1", "mlp 2", "roost 1"]
+    for curve in card.history.values():
+        assert curve["epoch"] == list(range(1, 13))
+        assert curve["metric"][-1] < curve["metric"][0]  # eV/atom on the calibration part
+    assert list(card.plots) == ["new", "old"]
+    for plots in card.plots.values():
+        observed = plots["calibration"]["observed"]
+        assert len(observed) == len(plots["calibration"]["nominal"]) == 19
+        assert observed == sorted(observed)
+        assert 0.7 < plots["calibration"]["observed90"] <= 1
+        assert {len(column) for column in plots["parity"].values()} == {
+            min(400, len(plots["parity"]["formula"]))
+        }
+    result = evaluate(trained, trained.data[1], reference="old")
+    assert result["plots"]["old"]["calibration"]["observed90"] == round(result["coverage90"], 4)
+
+
 def test_evaluation_finds_the_reference(trained):
     assert evaluate(trained, trained.data[0])["reference"] == "new"
     assert evaluate(trained, trained.data[1])["reference"] == "old"

@@ -22,6 +22,9 @@ FAST = {
     "latent": "16",
     "slots": "4",
     "critic_steps": "1",
+    "pac": "1",
+    "noise": "0.5",
+    "temperature": "0.5",
 }
 
 FAST_SET = {

@@ -182,9 +182,11 @@ def test_evaluating_at_another_temperature(set_checkpoint, checkpoint, formulas_
     own, cold = measured(set_checkpoint), measured(set_checkpoint, temperature="0.5")
     assert (own["temperature"], cold["temperature"]) == (1.6, 0.5)
     assert cold["unique"] < own["unique"]
-    assert "temperature" not in measured(checkpoint)
-    with pytest.raises(InputError, match=r"temperature=0\.5"):
-        measured(checkpoint, temperature="0.5")
+    own, cold = measured(checkpoint), measured(checkpoint, temperature="0.01")
+    assert (own["temperature"], cold["temperature"]) == (0.5, 0.01)
+    assert cold["unique"] < own["unique"]
+    with pytest.raises(InputError, match=r"amount_temperature=0\.5"):
+        measured(checkpoint, amount_temperature="0.5")
 
 
 def test_another_model_is_no_generator():

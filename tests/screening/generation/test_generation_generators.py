@@ -127,7 +127,8 @@ def test_a_network_in_a_chemical_system(method, checkpoints):
             r"'matgan' is a .*SlotGenerator, which is not for method='autoregressive'",
         ),
         ({"method": "matgan", "n_samples": 9, "checkpoint": "energy"}, r"not for method='matgan'"),
-        ({"method": "matgan", "n_samples": 9, "temperature": 2.0}, r"leave \[2.0\] out"),
+        ({"method": "matgan", "n_samples": 9, "amount_temperature": 2.0}, r"leave 2.0 out"),
+        ({"method": "matgan", "n_samples": 9, "temperature": -1.0}, r"must be above 0"),
         (
             {"method": "autoregressive", "n_samples": 9, "temperature": 0.0},
             r"\[0.0\] must be above 0",
@@ -150,6 +151,8 @@ def test_temperatures_change_the_samples(checkpoints):
     assert own != hot
     assert own != loose
     assert len(hot) > len(own)
+    gan, cold = (make("matgan", checkpoints, temperature=t).batch(0) for t in (None, 0.01))
+    assert len(cold) < len(gan)
 
 
 @pytest.mark.parametrize("method", CHECKPOINTS)

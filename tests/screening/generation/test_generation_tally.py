@@ -59,3 +59,20 @@ def test_hashes_do_not_depend_on_padding():
     narrow = CompositionArray.from_formulas(["Fe2O3"])
     wide = CompositionArray.from_formulas(["Fe2O3", "LiFePO4"])
     assert composition_hashes(narrow)[0] == composition_hashes(wide)[0]
+
+
+def test_frequencies_are_shares(drawn):
+    found = tally([drawn], drawn)
+    shares = found.frequencies()
+    elements = shares["elements"]
+    chlorine = elements["label"].index("Cl")
+    assert elements["samples"][chlorine] == pytest.approx((drawn.numbers == 17).any(1).mean(), 1e-3)
+    target = found.reference.target
+    assert elements["data"][chlorine] == pytest.approx((target.numbers == 17).any(1).mean(), 1e-2)
+    assert shares["n_elements"] == {"label": [2], "samples": [1.0], "data": [1.0]}
+    assert shares["amounts"]["label"] == [1, 2, 3, 4]
+    assert sum(shares["amounts"]["samples"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_frequencies_of_no_samples(drawn):
+    assert set(tally([], drawn).frequencies()["elements"]["samples"]) == {0.0}

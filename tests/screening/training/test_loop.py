@@ -48,7 +48,7 @@ def assert_equal(a, b):
         assert torch.equal(value, b[key]), key
 
 
-def train(model, path=None, *, loss=None, validate=None, seed=3, **changes):
+def train(model, path=None, *, loss=None, validate=None, watch=None, seed=3, **changes):
     x, y = problem()
     return fit(
         model,
@@ -58,6 +58,7 @@ def train(model, path=None, *, loss=None, validate=None, seed=3, **changes):
         seed=seed,
         state=path,
         validate=validate,
+        watch=watch,
     )
 
 
@@ -159,6 +160,22 @@ def test_best_weights_are_kept_and_training_stops_early():
     assert result.epochs == 4
     assert result.metric == 1.0
     assert_equal(weights(model), seen[1])
+
+
+def test_what_is_only_watched_decides_nothing():
+    expected, watched = network(), network()
+    train(expected, patience=2, epochs=8)
+    seen = []
+
+    def watch(model):
+        assert not model.training
+        seen.append(len(seen))
+        return float(len(seen))  # gets worse and worse
+
+    result = train(watched, watch=watch, patience=2, epochs=8)
+    assert [entry["metric"] for entry in result.history] == list(range(1, 9))
+    assert result.metric == float("inf")
+    assert_equal(weights(watched), weights(expected))
 
 
 def test_undefined_metric_never_counts_as_best():
