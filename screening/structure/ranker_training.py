@@ -160,7 +160,8 @@ def _part(
     from safetensors.numpy import load_file, save_file
 
     if path.is_file():
-        return load_file(path)
+        kept: dict[str, NDArray[Any]] = load_file(path)
+        return kept
     found = [
         cases
         for index, cell in enumerate(cells)
