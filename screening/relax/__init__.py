@@ -6,8 +6,8 @@ source.
 """
 
 from screening.engines import engine_id, engine_names, make_engine
+from screening.engines.descent.options import RelaxOptions
 from screening.relax.duplicates import DuplicateOptions, find_duplicates, group_duplicates
-from screening.relax.options import RelaxOptions
 from screening.relax.relaxer import RelaxResult, relax_structures
 
 __all__ = [

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from screening.elements import MAX_Z
 from screening.engines import Crystal, EngineSpec, engine_id
+from screening.engines.descent.options import RelaxOptions
 from screening.errors import InputError
 from screening.progress import report
-from screening.relax.options import RelaxOptions
 from screening.relax.workers import relax_alone, relax_batches
 from screening.schemas.relax import RelaxationDoc, RelaxState
 

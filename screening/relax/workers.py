@@ -13,14 +13,14 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from screening.engines import EngineSpec, engine_id, make_engine
+from screening.engines.descent.batch import relax_batch
 from screening.engines.threads import one_thread
-from screening.relax.batch import relax_batch
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from screening.engines import Crystal, Engine
-    from screening.relax.options import RelaxOptions
+    from screening.engines.descent.options import RelaxOptions
     from screening.schemas.relax import RelaxationDoc
 
 Outcome = list[tuple["Crystal", "RelaxationDoc"]]

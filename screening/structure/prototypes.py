@@ -36,8 +36,9 @@ class PrototypeGenerator:
     ranker
         The learned ranking, or the name of its checkpoint.
     energies
-        Whether the likeliest candidates are ranked with energies of a potential (one without
-        energies otherwise).
+        Whether the likeliest candidates are ranked with energies of the ranker's potential.
+    relaxed
+        How many of the first are put in order by their energies after a short relaxation.
     """
 
     name = "prototypes"
@@ -49,8 +50,10 @@ class PrototypeGenerator:
         ranker: Ranker | str = "ranker",
         *,
         energies: bool = True,
+        relaxed: int = 4,
     ) -> None:
         self._bank, self._ranker, self._energies = bank, ranker, energies
+        self._relaxed = relaxed
 
     @cached_property
     def bank(self) -> Bank:
@@ -89,7 +92,7 @@ class PrototypeGenerator:
         )
         if not len(candidates):
             return []
-        chosen = self.ranker.rank(self.bank, candidates, n, self.engine)
+        chosen = self.ranker.rank(self.bank, candidates, n, self.engine, relaxed=self._relaxed)
         return [self._proposal(candidates.proposed[index], score) for index, score in chosen]
 
     def _proposal(self, item: Proposed, score: float) -> Proposal:

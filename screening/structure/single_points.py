@@ -1,4 +1,4 @@
-"""Energies of candidates without relaxation, at a volume that the pressure corrects once."""
+"""Energies of candidates: unrelaxed, at a volume that the pressure corrects once; or relaxed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.engines.base import Crystal as Atoms
+from screening.engines import Crystal as Atoms
+from screening.engines.descent import RelaxOptions, relax_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from screening.engines.base import Engine, Evaluation
+    from screening.engines import Engine, Evaluation
     from screening.structure.crystals import Cell
 
 Floats = NDArray[np.float64]
@@ -31,7 +32,7 @@ def single_points(cells: Sequence[Cell], engine: Engine) -> Floats:
     (GPa), then energy and pressure at the second volume; shape ``(n, 6)``, NaN where the engine has
     no result.
     """
-    atoms = [Atoms(numbers, lattice, points @ lattice) for lattice, points, numbers in cells]
+    atoms = _atoms(cells)
     first = np.array([_row(result, len(a)) for a, result in _pairs(atoms, engine)]).reshape(-1, 4)
     strains = np.clip(np.nan_to_num(first[:, 2]) / BULK_MODULUS, *_STRAINS)
     for item, scale in zip(atoms, (1 + strains) ** (1 / 3), strict=True):
@@ -39,6 +40,17 @@ def single_points(cells: Sequence[Cell], engine: Engine) -> Floats:
         item.memo.clear()
     second = np.array([_row(result, len(a)) for a, result in _pairs(atoms, engine)]).reshape(-1, 4)
     return np.column_stack([first, second[:, [0, 2]]])
+
+
+def relaxed_energies(cells: Sequence[Cell], engine: Engine, steps: int) -> Floats:
+    """Energies (eV/atom) after at most `steps` of relaxation; NaN where it failed, ``(n,)``."""
+    documents = relax_batch(_atoms(cells), RelaxOptions(max_steps=steps), engine)
+    energies = [doc.energy_per_atom if doc.state.usable else None for doc in documents]
+    return np.array([np.nan if energy is None else energy for energy in energies])
+
+
+def _atoms(cells: Sequence[Cell]) -> list[Atoms]:
+    return [Atoms(numbers, lattice.copy(), points @ lattice) for lattice, points, numbers in cells]
 
 
 def _pairs(atoms: list[Atoms], engine: Engine) -> list[tuple[Atoms, Evaluation]]:

@@ -15,11 +15,11 @@ from ase.optimize import FIRE
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from screening.engines.descent.symmetry import SymmetryGroup
 from screening.errors import EngineError, InputError
 from screening.identity import content_hash
 from screening.progress import listen
 from screening.relax import RelaxOptions, relax_structures
-from screening.relax.symmetry import SymmetryGroup
 from screening.schemas.relax import RelaxState
 
 TIGHT = RelaxOptions(fmax=1e-3, max_stress=1e-2)
@@ -231,7 +231,7 @@ SCRIPT = """
 import sys
 from pymatgen.core import Lattice, Structure
 from screening.relax import RelaxOptions, relax_structures
-from screening.relax.symmetry import SymmetryGroup
+from screening.engines.descent.symmetry import SymmetryGroup
 copper = Structure.from_spacegroup("Fm-3m", Lattice.cubic(3.6), ["Cu"], [[0, 0, 0]])
 sleeping = {"@module": "dying", "@callable": "Sleeping", "kwargs": {"folder": sys.argv[1]}}
 engine = sleeping if sys.argv[1] else "emt"

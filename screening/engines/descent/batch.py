@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.elements import column
-from screening.engines import GPA_PER_EV_A3
+from screening.engines.base import GPA_PER_EV_A3
+from screening.engines.descent.fire import Fire
+from screening.engines.descent.symmetry import SymmetryGroup, space_group
 from screening.engines.neighbors import neighbors_of
-from screening.relax.fire import Fire
-from screening.relax.symmetry import SymmetryGroup, space_group
 from screening.schemas.relax import RelaxationDoc, RelaxState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from screening.engines import Crystal, Engine, Evaluation
-    from screening.relax.options import RelaxOptions
+    from screening.engines.descent.options import RelaxOptions
 
 GUARD_CUTOFF, GUARD_SKIN = 6.0, 0.5
 """Neighbour list of the guards (Angstrom): that of CHGNet, so that there is only one."""

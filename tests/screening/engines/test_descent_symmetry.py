@@ -7,7 +7,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.engines import Crystal
-from screening.relax.symmetry import SymmetryGroup, space_group
+from screening.engines.descent.symmetry import SymmetryGroup, space_group
 
 RUTILE = Structure.from_spacegroup(
     "P4_2/mnm", Lattice.tetragonal(4.6, 2.96), ["Ti", "O"], [[0, 0, 0], [0.305, 0.305, 0]]

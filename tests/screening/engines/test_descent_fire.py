@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from screening.relax.fire import MAX_STEP, Fire
+from screening.engines.descent.fire import MAX_STEP, Fire
 
 
 @pytest.mark.parametrize("stiffness", [(1.0, 1.0), (0.3, 10.0), (0.2, 60.0)])
