@@ -152,11 +152,12 @@ class Database:
         *,
         sort: dict[str, int] | None = None,
         limit: int = 0,
+        blobs: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Yield plain dictionaries with only the named fields; large fields are not read."""
+        """Yield plain dictionaries with only the named fields; large ones only with `blobs`."""
         projection = {"_id": 0, **dict.fromkeys(fields, 1)}
         with self.guard():
-            yield from self.store(name).query(criteria, projection, sort, limit=limit, blobs=False)
+            yield from self.store(name).query(criteria, projection, sort, limit=limit, blobs=blobs)
 
     def ensure_indexes(self) -> None:
         """Create the declared indexes; existing equal ones are left alone."""

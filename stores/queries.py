@@ -76,7 +76,7 @@ def find(
     fields
         Fields that are returned.
     sort
-        Field to sort by, with a leading minus for descending; ties by the key.
+        Field to sort by, with a leading minus for descending; ties by the key, the same way.
     limit
         Rows per page, 1 to 10,000.
     after
@@ -102,7 +102,7 @@ def find(
         parts.append(_beyond(after, column, key, way))
     query = {"$and": parts} if parts else {}
     wanted = [*fields, column, key]
-    order = {column: way, key: 1} if column != key else {key: way}
+    order = {column: way, key: way}  # an index serves both ways
     rows = list(database.rows(collection, query, wanted, sort=order, limit=limit + 1))
     more = len(rows) > limit
     rows = rows[:limit]
@@ -133,7 +133,7 @@ def _beyond(token: str, column: str, key: str, way: int) -> dict[str, Any]:
     operator = "$gt" if way > 0 else "$lt"
     if column == key:
         return {key: {operator: name}}
-    beyond: list[dict[str, Any]] = [{column: value, key: {"$gt": name}}]
+    beyond: list[dict[str, Any]] = [{column: value, key: {operator: name}}]
     if value is not None:
         beyond.append({column: {operator: value}})
         if way < 0:
