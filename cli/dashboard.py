@@ -18,12 +18,12 @@ def dashboard(
         bool,
         typer.Option("--token", help="Ask for a token; a new one unless the settings name one."),
     ] = False,
-    host_name: Annotated[
-        list[str] | None,
-        typer.Option(help="Name under which a proxy serves it; may be repeated."),
+    url: Annotated[
+        str | None,
+        typer.Option(help="Where browsers find it, if a proxy serves it: https://..."),
     ] = None,
 ) -> None:
     """Serve campaigns, discoveries and models as web pages, JSON and OPTIMADE (read-only)."""
     from cli.serving import serve
 
-    serve(port, wants_token=token, hosts=host_name or [])
+    serve(port, wants_token=token, url=url)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import secrets
 import socket
 from contextlib import closing
-from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from screening.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from screening.errors import DatabaseError, InputError
 
 LOOPBACK = "127.0.0.1"
 
 
-def serve(port: int, *, wants_token: bool, hosts: Sequence[str]) -> None:
+def serve(port: int, *, wants_token: bool, url: str | None) -> None:
     """Serve until Ctrl-C, on the loopback interface only.
 
     Parameters
@@ -24,13 +21,13 @@ def serve(port: int, *, wants_token: bool, hosts: Sequence[str]) -> None:
         Port; 0 takes a free one.
     wants_token
         Ask for the token of the settings, or for a new one.
-    hosts
-        Names under which a proxy serves it.
+    url
+        Where browsers find it, if a proxy serves it.
 
     Raises
     ------
     InputError
-        If the web libraries are missing, or the port is taken.
+        If the web libraries are missing, the port is taken, or `url` is not an address.
     """
     try:
         import uvicorn
@@ -48,17 +45,36 @@ def serve(port: int, *, wants_token: bool, hosts: Sequence[str]) -> None:
     token = secret.get_secret_value() if secret else None
     if wants_token and token is None:
         token = secrets.token_urlsafe(24)
+    if url is not None and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).netloc):
+        raise InputError(f"--url {url!r} must be an address such as https://screening.example.org")
     listener = _listen(port)
-    address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/"
+    address = url or f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     with closing(listener), closing(open_database(read_only=True)) as database:
-        app = create_app(database, token=token, hosts=hosts)
-        shown = f"{address}?token={token}" if token and not secret else address
+        _bring_up_to_date()
+        app = create_app(database, token=token, address=address)
+        shown = f"{address}/?token={token}" if token and not secret else address
         console.print(f"dashboard of {database.where}: {shown}", highlight=False, soft_wrap=True)
         console.print("Ctrl-C ends it; it only reads, and no other machine can reach it")
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="off"
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _bring_up_to_date() -> None:
+    """Make the OPTIMADE entries of what is new, where this user may write.
+
+    Campaigns do so when they end; this is for databases of before, and for structures.
+    """
+    from stores import close_database, open_database
+    from stores.optimade import build_optimade
+
+    try:
+        build_optimade(open_database())
+    except DatabaseError:
+        return  # a user who may only read sees the entries that there are
+    finally:
+        close_database()
 
 
 def _listen(port: int) -> socket.socket:

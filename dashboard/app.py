@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
-from dashboard import assets
+from dashboard import assets, optimade
 from dashboard.api.routes import router as api
 from dashboard.errors import register_errors
 from dashboard.pages.downloads import router as downloads
@@ -19,8 +20,6 @@ from dashboard.security import LOCAL_NAMES, SecurityHeaders, TokenGate
 from screening import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stores import Database
 
 STATIC = Path(__file__).parent / "static"
@@ -31,7 +30,7 @@ def create_app(
     database: Database,
     *,
     token: str | None = None,
-    hosts: Sequence[str] = (),
+    address: str = "http://127.0.0.1:8050",
 ) -> FastAPI:
     """Build the application.
 
@@ -41,9 +40,9 @@ def create_app(
         The database; open it with ``read_only=True``.
     token
         What a request must know; None: everybody who reaches the port may read.
-    hosts
-        Names under which it may be asked for, beside those of this machine; a request for another
-        name is refused, so that no foreign page can reach it by renaming itself.
+    address
+        Where browsers find it. A request for another name than this one's or the local ones is
+        refused, so that no foreign page can reach it by renaming itself.
 
     Returns
     -------
@@ -62,11 +61,13 @@ def create_app(
     app.include_router(api)
     app.include_router(downloads)
     app.include_router(pages)
+    app.mount(optimade.PATH, optimade.create_optimade(database, address))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     register_errors(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM)
     if token:
         app.add_middleware(TokenGate, token=token)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, *hosts])
+    name = urlsplit(address).hostname or LOCAL_NAMES[0]
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, name])
     app.add_middleware(SecurityHeaders)
     return app

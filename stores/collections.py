@@ -111,6 +111,20 @@ COLLECTIONS: Mapping[str, Collection] = {collection.name: collection for collect
 BY_SCHEMA: Mapping[type[Document], Collection] = {c.schema: c for c in _ALL}
 JOB_INDEXES: Mapping[str, tuple[Index, ...]] = {"outputs": (("uuid", "-index"),)}
 """jobflow makes no index of its own, and every reference that it resolves looks a job up."""
+OPTIMADE_INDEXES: tuple[Index, ...] = (
+    ("elements",),
+    ("nelements",),
+    ("nsites",),
+    ("chemical_formula_reduced",),
+    ("chemical_formula_anonymous",),
+    ("space_group_it_number",),
+    ("last_modified",),
+    ("kind", "last_modified"),
+    ("source",),
+    ("energy_above_hull",),
+    ("formation_energy_per_atom",),
+)
+"""Of the collection `optimade`, whose key is `id`; see `stores.optimade`."""
 
 
 def index_keys(index: Index) -> list[tuple[str, int]]:

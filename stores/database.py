@@ -14,7 +14,14 @@ from db_config import Settings, get_settings
 from db_config.files import write_config_files
 from db_config.mongod import EmbeddedServer
 from screening.schemas import Document
-from stores.collections import BY_SCHEMA, COLLECTIONS, JOB_INDEXES, Collection, index_keys
+from stores.collections import (
+    BY_SCHEMA,
+    COLLECTIONS,
+    JOB_INDEXES,
+    OPTIMADE_INDEXES,
+    Collection,
+    index_keys,
+)
 from stores.document_store import BlobStore, DocumentStore
 from stores.errors import translate_errors
 
@@ -185,6 +192,7 @@ def _all_indexes() -> Iterator[tuple[str, str | None, tuple[tuple[str, ...], ...
         yield collection.name, collection.key, collection.indexes
     for name, indexes in JOB_INDEXES.items():
         yield name, None, indexes
+    yield "optimade", "id", OPTIMADE_INDEXES
 
 
 def _describe(uri: str) -> str:

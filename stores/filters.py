@@ -45,7 +45,7 @@ def field_names(collection: str) -> dict[str, str]:
 
 
 @cache
-def _parser() -> Lark:
+def filter_parser() -> Lark:
     """Build the parser; the library's grammar drops which of TRUE and FALSE was written."""
     from lark import Lark
     from optimade.filterparser.lark_parser import AVAILABLE_PARSERS
@@ -55,6 +55,28 @@ def _parser() -> Lark:
     if named != grammar:
         named += '\nTRUE: "TRUE"\nFALSE: "FALSE"\n'
     return Lark(named, maybe_placeholders=False)
+
+
+def literal_transformer(mapper: Any = None) -> Any:
+    """Make a transformer to MongoDB's queries that takes text literally.
+
+    Parameters
+    ----------
+    mapper
+        Names of the fields, for an OPTIMADE server.
+    """
+    from optimade.filtertransformers.mongo import MongoTransformer
+
+    class Transformer(MongoTransformer):
+        """The operands of CONTAINS and its like are not patterns; TRUE and FALSE differ."""
+
+        def fuzzy_string_op_rhs(self, arg: list[Any]) -> Any:
+            return super().fuzzy_string_op_rhs([*arg[:-1], re.escape(str(arg[-1]))])
+
+        def bool(self, arg: list[Any]) -> bool:
+            return str(arg[0]) == "TRUE"
+
+    return Transformer(mapper=mapper)
 
 
 @cache
@@ -101,25 +123,16 @@ def parse_filter(text: str, collection: str = "materials") -> dict[str, Any]:
         return {}
     from lark.exceptions import UnexpectedEOF, UnexpectedInput, VisitError
     from optimade.exceptions import BadRequest
-    from optimade.filtertransformers.mongo import MongoTransformer, Quantity
-
-    class Transformer(MongoTransformer):
-        """Takes text literally: the operands of CONTAINS and its like are not patterns."""
-
-        def fuzzy_string_op_rhs(self, arg: list[Any]) -> Any:
-            return super().fuzzy_string_op_rhs([*arg[:-1], re.escape(str(arg[-1]))])
-
-        def bool(self, arg: list[Any]) -> bool:
-            return str(arg[0]) == "TRUE"
+    from optimade.filtertransformers.mongo import Quantity
 
     names = field_names(collection)
-    transformer = Transformer()
+    transformer = literal_transformer()
     quantities = {name: Quantity(name=name, backend_field=field) for name, field in names.items()}
     if "elements" in quantities and "nelements" in quantities:
         quantities["elements"].length_quantity = quantities["nelements"]
     transformer.quantities = quantities
     try:
-        query: dict[str, Any] = transformer.transform(_parser().parse(text))
+        query: dict[str, Any] = transformer.transform(filter_parser().parse(text))
     except UnexpectedInput as error:
         where = "its end" if isinstance(error, UnexpectedEOF) else f"column {error.column}"
         raise InputError(
