@@ -98,7 +98,7 @@ def competitors(hull: HullDoc, material: MaterialDoc) -> list[HullEntry]:
 
     Returns
     -------
-    The phases of the decomposition first, then entries whose composition is nearest.
+    The phases of the decomposition first, then the lowest crystal of each of the nearest formulas.
     """
     own = next((e for e in hull.entries if e.entry_id == material.structure_id), None)
     if own is None:
@@ -109,12 +109,13 @@ def competitors(hull: HullDoc, material: MaterialDoc) -> list[HullEntry]:
         other = _fractions(entry)
         return sum(abs(target.get(el, 0.0) - other.get(el, 0.0)) for el in {*target, *other})
 
-    others = [e for e in hull.entries if e is not own and e.outlier is None]
-    order = sorted(
-        others,
-        key=lambda e: (e.entry_id not in own.decomposition, distance(e), e.energy_above_hull),
-    )
-    return order[:NEIGHBOURS]
+    lowest: dict[str, HullEntry] = {}
+    for entry in sorted(hull.entries, key=lambda e: e.energy_above_hull):
+        if entry.outlier is None and entry.formula != own.formula:
+            lowest.setdefault(entry.formula, entry)
+    chosen = {e.entry_id: e for e in hull.entries if e.entry_id in own.decomposition and e != own}
+    others = [e for e in lowest.values() if e.entry_id not in chosen]
+    return [*chosen.values(), *sorted(others, key=distance)][:NEIGHBOURS]
 
 
 def _fractions(entry: HullEntry) -> dict[str, float]:

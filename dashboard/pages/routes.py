@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
 
 from dashboard.api import answers
 from dashboard.api.routes import Data, Identifier, Material
 from dashboard.pages.columns import COLUMNS, DEFAULT_COLUMNS, PageQuery
 from dashboard.pages.periodic import PERIODIC
 from dashboard.pages.reference import endpoints
-from dashboard.pages.templating import render
+from dashboard.pages.templating import address, render
 from screening.checkpoints import bundled_names, read_card
 from screening.errors import CheckpointError, InputError
 from stores import crystals
@@ -52,8 +53,10 @@ def _campaign(database: Data, campaign_id: str) -> dict[str, Any]:
 @router.get("/discoveries")
 def discoveries(
     request: Request, database: Data, query: Annotated[PageQuery, Query()]
-) -> HTMLResponse:
+) -> Response:
     """Crystals that match a filter."""
+    if "" in request.query_params.values() and query.after is None:  # a form without scripts
+        return RedirectResponse(address("/discoveries", query.asked()), status_code=303)
     page = answers.list_materials(database, query.discoveries())
     shown = query.columns or list(DEFAULT_COLUMNS)
     names = {row.campaign_id: row.name for row in answers.list_campaigns(database)}
