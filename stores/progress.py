@@ -34,6 +34,13 @@ def campaigns(database: Database, *, limit: int = 200) -> list[dict[str, Any]]:
     return rows
 
 
+def campaign_names(database: Database, *, limit: int = 200) -> dict[str, str]:
+    """Map identifiers of the last campaigns to their names."""
+    order = {"updated": -1, "campaign_id": 1}
+    rows = database.rows("campaigns", {}, ["campaign_id", "name"], sort=order, limit=limit)
+    return {row["campaign_id"]: row["name"] for row in rows}
+
+
 def stage_rates(database: Database, campaign_id: str) -> list[dict[str, Any]]:
     """Tell for each stage of a campaign how many tasks are in which state, and how fast it is.
 

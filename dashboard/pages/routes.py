@@ -19,6 +19,7 @@ from screening.errors import CheckpointError, InputError
 from stores import crystals
 from stores.browse import CandidateQuery
 from stores.lineage import lineage
+from stores.progress import campaign_names
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -51,15 +52,12 @@ def _campaign(database: Data, campaign_id: str) -> dict[str, Any]:
 
 
 @router.get("/discoveries")
-def discoveries(
-    request: Request, database: Data, query: Annotated[PageQuery, Query()]
-) -> Response:
+def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Query()]) -> Response:
     """Crystals that match a filter."""
     if "" in request.query_params.values() and query.after is None:  # a form without scripts
         return RedirectResponse(address("/discoveries", query.asked()), status_code=303)
     page = answers.list_materials(database, query.discoveries())
     shown = query.columns or list(DEFAULT_COLUMNS)
-    names = {row.campaign_id: row.name for row in answers.list_campaigns(database)}
     return render(
         request,
         "discoveries.html.j2",
@@ -69,7 +67,7 @@ def discoveries(
         columns={name: COLUMNS[name] for name in COLUMNS if name in shown},
         all_columns=COLUMNS,
         periodic=PERIODIC,
-        campaign_names=names,
+        campaign_names=campaign_names(database),
     )
 
 
@@ -90,6 +88,7 @@ def material(request: Request, database: Data, material: Material) -> HTMLRespon
         hull=crystals.get_hull(database, material.hull_id),
         history=lineage(database, material.material_id),
         steps=answers.relaxation_or_none(database, material),
+        campaign_names=campaign_names(database),
     )
 
 
@@ -103,7 +102,8 @@ def systems(request: Request, database: Data) -> HTMLResponse:
 def system(request: Request, database: Data, chemsys: Identifier) -> HTMLResponse:
     """One chemical system."""
     detail = answers.get_system(database, chemsys)
-    return render(request, "system.html.j2", system=detail)
+    names = campaign_names(database)
+    return render(request, "system.html.j2", system=detail, campaign_names=names)
 
 
 @router.get("/models")
