@@ -54,6 +54,9 @@ BENCHMARKS = {
     "funnel": Benchmark(
         "funnel", 5_000_000, "compositions", "from the generator to the best 100", unasked=False
     ),
+    "dashboard": Benchmark(
+        "dashboard", 1_000_000, "candidates", "answers of the web pages", unasked=False
+    ),
     "resume": Benchmark(
         "resume", 10, "kills", "a killed campaign, against an undisturbed one", unasked=False
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+logger = logging.getLogger(__name__)
 TITLES = {
     400: "That question cannot be answered",
     404: "Not found",
@@ -37,9 +39,12 @@ def register_errors(app: FastAPI) -> None:
         return _answer(request, error.status_code, str(error.detail))
 
     def ours(request: Request, error: Exception) -> Response:
-        status = {InputError: 422, DatabaseError: 503}
-        code = next((n for kind, n in status.items() if isinstance(error, kind)), 500)
-        return _answer(request, code, str(error))
+        if isinstance(error, InputError):
+            return _answer(request, 422, str(error))
+        logger.error("%s", error)  # names the server: for whoever runs it, not for browsers
+        if isinstance(error, DatabaseError):
+            return _answer(request, 503, "Try again; the output of the dashboard says more.")
+        return _answer(request, 500, "The output of the dashboard says more.")
 
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, http)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -61,6 +61,21 @@ REFERENCES = (
 """Papers of the methods behind the energies, phonons and verdicts; the first author of each."""
 
 
+class Parser:
+    """Reads filters; one that cannot be read is the asker's error."""
+
+    def parse(self, text: str) -> Any:
+        """Parse a filter."""
+        from lark.exceptions import UnexpectedInput
+        from optimade.exceptions import BadRequest
+
+        try:
+            return filter_parser().parse(text)
+        except UnexpectedInput as error:
+            where = " ".join(error.get_context(text).split())
+            raise BadRequest(detail=f"the filter cannot be read near {where!r}") from None
+
+
 class SameHost:
     """Tells the application below the host of its own address, whatever the browser calls it.
 
@@ -100,7 +115,6 @@ def create_optimade(database: Database, address: str) -> ASGIApp:
         insert_test_data=False,
         database_backend="mongomock",
         base_url=address.rstrip("/") + PATH,
-        root_path=PATH,
         provider={
             "prefix": PREFIX,
             "name": "Screening",
@@ -125,7 +139,7 @@ def create_optimade(database: Database, address: str) -> ASGIApp:
     app.state.entry_collections["references"].insert([{**r, **published} for r in REFERENCES])
     entries = app.state.entry_collections["structures"]
     entries.collection = ReadingDoor(database)
-    entries.parser = filter_parser()
+    entries.parser = Parser()
     entries.transformer = literal_transformer(entries.resource_mapper)
     app.add_exception_handler(DatabaseError, _unavailable)
     return SameHost(app, address)
@@ -136,9 +150,7 @@ def _unavailable(request: Request, error: Exception) -> Response:
     from optimade.server.exception_handlers import general_exception
 
     del error
-    return general_exception(
-        request, RuntimeError("the database does not answer"), status_code_override=503
-    )
+    return general_exception(request, RuntimeError("the database does not answer"), 503)
 
 
 def _quiet() -> None:

@@ -34,6 +34,7 @@ ALIASES = {
     },
 }
 """Other names of fields, per collection."""
+WITHIN = "#within"
 FORBIDDEN = {"structure", "provenance", "config"}
 
 
@@ -57,6 +58,32 @@ def filter_parser() -> Lark:
     return Lark(named, maybe_placeholders=False)
 
 
+def _explicit(query: Any) -> Any:
+    """Write ``{field: value}`` as ``{field: {"$eq": value}}``, which can be negated."""
+    if not isinstance(query, dict):
+        return query
+    return {
+        key: [_explicit(item) for item in value]
+        if isinstance(value, list) and key in {"$and", "$or"}
+        else value
+        if isinstance(value, dict) or key.startswith(("$", "#"))
+        else {"$eq": value}
+        for key, value in query.items()
+    }
+
+
+def _expand_within(query: Any) -> Any:
+    """Write HAS ONLY: at least one of these values, and no other."""
+    if isinstance(query, list):
+        return [_expand_within(item) for item in query]
+    if not isinstance(query, dict):
+        return query
+    if WITHIN in query:
+        values = query[WITHIN]
+        return {"$in": values, "$not": {"$elemMatch": {"$nin": values}}}
+    return {key: _expand_within(value) for key, value in query.items()}
+
+
 def literal_transformer(mapper: Any = None) -> Any:
     """Make a transformer to MongoDB's queries that takes text literally.
 
@@ -68,13 +95,28 @@ def literal_transformer(mapper: Any = None) -> Any:
     from optimade.filtertransformers.mongo import MongoTransformer
 
     class Transformer(MongoTransformer):
-        """The operands of CONTAINS and its like are not patterns; TRUE and FALSE differ."""
+        """Mends four things of the library.
+
+        Operands of CONTAINS and its like are not patterns, TRUE and FALSE differ, and HAS ONLY and
+        LENGTH may be negated.
+        """
 
         def fuzzy_string_op_rhs(self, arg: list[Any]) -> Any:
             return super().fuzzy_string_op_rhs([*arg[:-1], re.escape(str(arg[-1]))])
 
         def bool(self, arg: list[Any]) -> bool:
             return str(arg[0]) == "TRUE"
+
+        def set_op_rhs(self, arg: list[Any]) -> Any:
+            if len(arg) == 3 and arg[1] == "ONLY":
+                return {WITHIN: arg[2]}
+            return super().set_op_rhs(arg)
+
+        def expression_phrase(self, arg: list[Any]) -> Any:
+            return super().expression_phrase([*arg[:-1], _explicit(arg[-1])])
+
+        def postprocess(self, query: dict[str, Any]) -> Any:
+            return _expand_within(super().postprocess(query))
 
     return Transformer(mapper=mapper)
 

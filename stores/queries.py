@@ -101,12 +101,17 @@ def find(
     if after:
         parts.append(_beyond(after, column, key, way))
     query = {"$and": parts} if parts else {}
-    wanted = [*fields, column, key]
+    wanted = _without_parts([*fields, column, key])
     order = {column: way, key: way}  # an index serves both ways
     rows = list(database.rows(collection, query, wanted, sort=order, limit=limit + 1))
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, _token(rows[-1], column, key) if more else None)
+
+
+def _without_parts(names: Sequence[str]) -> list[str]:
+    """Leave out fields of which the whole is wanted too: MongoDB refuses both."""
+    return [name for name in names if not any(name.startswith(f"{whole}.") for whole in names)]
 
 
 def _dig(row: dict[str, Any], path: str) -> Any:

@@ -22,6 +22,7 @@ from screening.schemas import (
     ValidityReason,
 )
 from screening.schemas.base import CheckpointRef
+from stores.optimade import build_optimade
 
 ENGINE = "emt-1"
 FORMULAS = {"CuPd": ("Cu", "Pd"), "AgPd": ("Ag", "Pd"), "AgCu": ("Ag", "Cu")}
@@ -143,6 +144,7 @@ def documents():
 @pytest.fixture(scope="module")
 def filled(shared_database):
     shared_database.upsert(documents())
+    build_optimade(shared_database)
     return shared_database
 
 
