@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.harness import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from fastapi.testclient import TestClient
 
@@ -32,9 +32,11 @@ CAMPAIGNS = [f"camp-{n}" for n in range(5)]
 METHODS = ("prototypes", "random", "substitution", "metric", "spacegroups")
 VERDICTS = ("stable", "marginal", "unstable", "not_converged")
 SYMBOLS = (
-    "Li Be B C N O F Na Mg Al Si P S Cl K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Rb Sr Y "
-    "Zr Nb Mo Ru Rh Pd Ag Cd In Sn Sb Te I Cs Ba La Ce Nd Gd Hf Ta W Ir Pt Au Pb Bi"
-).split()
+    "Li", "Be", "B", "C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "K", "Ca", "Sc",
+    "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Rb", "Sr",
+    "Y", "Zr", "Nb", "Mo", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Cs", "Ba",
+    "La", "Ce", "Nd", "Gd", "Hf", "Ta", "W", "Ir", "Pt", "Au", "Pb", "Bi",
+)  # fmt: skip
 
 
 def run(items: int, seed: int, repeats: int) -> Report:

@@ -150,7 +150,8 @@ def _unavailable(request: Request, error: Exception) -> Response:
     from optimade.server.exception_handlers import general_exception
 
     del error
-    return general_exception(request, RuntimeError("the database does not answer"), 503)
+    answer: Response = general_exception(request, RuntimeError("the database does not answer"), 503)
+    return answer
 
 
 def _quiet() -> None:

@@ -15,19 +15,17 @@ if TYPE_CHECKING:
 
 COOKIE = "screening-token"
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self' 'wasm-unsafe-eval'",  # spglib's Rust sister runs as WebAssembly
-        "style-src-elem 'self' 'unsafe-inline'",  # the components bring their style as elements
-        "style-src-attr 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self'",
-        "connect-src 'self' data: blob:",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+POLICY = (
+    "default-src 'none'; "
+    "script-src 'self' 'wasm-unsafe-eval'; "  # the symmetry finder runs as WebAssembly
+    "style-src-elem 'self' 'unsafe-inline'; "  # components bring their style as elements
+    "style-src-attr 'unsafe-inline'; "
+    "img-src 'self' data: blob:; "
+    "font-src 'self'; "
+    "connect-src 'self' data: blob:; "
+    "form-action 'self'; "
+    "base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 HEADERS = {
     "content-security-policy": POLICY,

@@ -1,4 +1,4 @@
-"""A collection for libraries that talk to MongoDB by themselves: they may only read, and not long."""
+"""A collection for libraries that talk to MongoDB: they may only read, and not for long."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 
@@ -28,6 +29,7 @@ from stores.browse import CandidateQuery, DiscoveryQuery
 from stores.lineage import lineage
 
 router = APIRouter(prefix="/api/v1")
+P, A = ParamSpec("P"), TypeVar("A")
 Identifier = Annotated[str, Path(max_length=120, description="Identifier")]
 
 
@@ -52,13 +54,13 @@ Material = Annotated[MaterialDoc, Depends(_material)]
 
 @router.get("/campaigns", tags=["campaigns"])
 def list_campaigns(database: Data) -> list[CampaignRow]:
-    """All campaigns, the last one first."""
+    """List all campaigns, the last one first."""
     return answers.list_campaigns(database)
 
 
 @router.get("/campaigns/{campaign_id}", tags=["campaigns"])
 def get_campaign(database: Data, campaign_id: Identifier) -> CampaignDetail:
-    """One campaign: configuration, funnel, rates, failures."""
+    """Tell about one campaign: configuration, funnel, rates, failures."""
     try:
         return answers.get_campaign(database, campaign_id)
     except InputError as error:
@@ -67,19 +69,19 @@ def get_campaign(database: Data, campaign_id: Identifier) -> CampaignDetail:
 
 @router.get("/candidates", tags=["campaigns"])
 def list_candidates(database: Data, query: Annotated[CandidateQuery, Query()]) -> CandidatePage:
-    """Compositions that campaigns chose, the best first."""
+    """List compositions that campaigns chose, the best first."""
     return answers.list_candidates(database, query)
 
 
 @router.get("/materials", tags=["discoveries"])
 def list_materials(database: Data, query: Annotated[DiscoveryQuery, Query()]) -> CrystalPage:
-    """Crystals that match, one page of them."""
+    """List crystals that match, one page of them."""
     return answers.list_materials(database, query)
 
 
 @router.get("/materials/{material_id}", tags=["discoveries"])
 def get_material(database: Data, material: Material) -> MaterialDetail:
-    """One crystal: energies by source, predictions, competing phases, polymorphs."""
+    """Tell about one crystal: energies by source, predictions, competing phases, polymorphs."""
     return answers.get_material(database, material.material_id)
 
 
@@ -87,68 +89,68 @@ def get_material(database: Data, material: Material) -> MaterialDetail:
 def get_structure(
     material: Material, cell: Literal["own", "conventional"] = "conventional"
 ) -> dict[str, Any]:
-    """The crystal as pymatgen's dictionary."""
+    """Give the crystal as pymatgen's dictionary."""
     structure: dict[str, Any] = answers.cell(material, cell).as_dict()
     return structure
 
 
 @router.get("/materials/{material_id}/hull", tags=["discoveries"])
 def get_material_hull(database: Data, material: Material) -> HullDoc:
-    """The hull that its stability refers to, with all entries."""
+    """Give the hull that its stability refers to, with all entries."""
     return _hull(database, material.hull_id)
 
 
 @router.get("/materials/{material_id}/phonons", tags=["discoveries"])
 def get_phonons(database: Data, material: Material) -> PhononBands:
-    """Phonon bands and density of states."""
+    """Give phonon bands and density of states."""
     return _found(answers.get_phonons, database, material)
 
 
 @router.get("/materials/{material_id}/relaxation", tags=["discoveries"])
 def get_relaxation(database: Data, material: Material) -> RelaxationPath:
-    """Energy, force and volume at each step of the relaxation."""
+    """Give energy, force and volume at each step of the relaxation."""
     return _found(answers.get_relaxation, database, material)
 
 
 @router.get("/materials/{material_id}/xrd", tags=["discoveries"])
 def get_diffraction(material: Material) -> Diffraction:
-    """Simulated powder pattern."""
+    """Simulate a powder pattern."""
     return _found(answers.get_diffraction, material)
 
 
 @router.get("/materials/{material_id}/lineage", tags=["discoveries"])
 def get_lineage(database: Data, material: Material) -> dict[str, Any]:
-    """From the crystal back to the sample that started it."""
+    """Walk from the crystal back to the sample that started it."""
     return lineage(database, material.material_id).as_dict()
 
 
 @router.get("/systems", tags=["chemical systems"])
 def list_systems(database: Data) -> list[SystemRow]:
-    """Chemical systems that have a hull."""
+    """List chemical systems that have a hull."""
     return answers.list_systems(database)
 
 
 @router.get("/systems/{chemsys}", tags=["chemical systems"])
 def get_system(database: Data, chemsys: Identifier) -> SystemDetail:
-    """One chemical system: hulls, crystals, candidates."""
+    """Tell about one chemical system: hulls, crystals, candidates."""
     return answers.get_system(database, chemsys)
 
 
 @router.get("/hulls/{hull_id}", tags=["chemical systems"])
 def get_hull(database: Data, hull_id: Identifier) -> HullDoc:
-    """One hull with all entries."""
+    """Give one hull with all entries."""
     return _hull(database, hull_id)
 
 
 @router.get("/models", tags=["models"])
 def list_models() -> list[Card]:
-    """Cards of the models that come with the package."""
+    """List the cards of the models that come with the package."""
     return [read_card(name) for name in bundled_names()]
 
 
 @router.get("/health", tags=["health"])
 def get_health(database: Data) -> Health:
-    """What was checked, tasks by state, sizes of the collections."""
+    """Check the installation; count tasks by state, and documents."""
     return answers.get_health(database)
 
 
@@ -159,9 +161,9 @@ def _hull(database: Database, hull_id: str) -> HullDoc:
     return hull
 
 
-def _found(answer: Any, *arguments: Any) -> Any:
+def _found(answer: Callable[P, A], *arguments: P.args, **options: P.kwargs) -> A:
     """Answer 404 where a part of a crystal does not exist."""
     try:
-        return answer(*arguments)
+        return answer(*arguments, **options)
     except InputError as error:
         raise HTTPException(404, str(error)) from None

@@ -26,19 +26,19 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 @router.get("/")
 def campaigns(request: Request, database: Data) -> HTMLResponse:
-    """All campaigns."""
+    """Show all campaigns."""
     return render(request, "campaigns.html.j2", campaigns=answers.list_campaigns(database))
 
 
 @router.get("/campaigns/{campaign_id}")
 def campaign(request: Request, database: Data, campaign_id: Identifier) -> HTMLResponse:
-    """One campaign."""
+    """Show one campaign."""
     return render(request, "campaign.html.j2", **_campaign(database, campaign_id))
 
 
 @router.get("/campaigns/{campaign_id}/progress")
 def campaign_progress(request: Request, database: Data, campaign_id: Identifier) -> HTMLResponse:
-    """The part of a campaign's page that changes while it runs."""
+    """Show the part of a campaign's page that changes while it runs."""
     return render(request, "progress.html.j2", **_campaign(database, campaign_id))
 
 
@@ -53,11 +53,11 @@ def _campaign(database: Data, campaign_id: str) -> dict[str, Any]:
 
 @router.get("/discoveries")
 def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Query()]) -> Response:
-    """Crystals that match a filter."""
+    """Show crystals that match a filter."""
     if "" in request.query_params.values() and query.after is None:  # a form without scripts
         return RedirectResponse(address("/discoveries", query.asked()), status_code=303)
     page = answers.list_materials(database, query.discoveries())
-    shown = query.columns or list(DEFAULT_COLUMNS)
+    shown = query.columns or DEFAULT_COLUMNS
     return render(
         request,
         "discoveries.html.j2",
@@ -73,7 +73,7 @@ def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Qu
 
 @router.get("/materials/{material_id}")
 def material(request: Request, database: Data, material: Material) -> HTMLResponse:
-    """One crystal."""
+    """Show one crystal."""
     detail = answers.get_material(database, material.material_id)
     phonon = crystals.get_phonon(database, material.structure_id)
     conventional = answers.cell(material, "conventional")
@@ -94,13 +94,13 @@ def material(request: Request, database: Data, material: Material) -> HTMLRespon
 
 @router.get("/systems")
 def systems(request: Request, database: Data) -> HTMLResponse:
-    """All chemical systems."""
+    """Show all chemical systems."""
     return render(request, "systems.html.j2", systems=answers.list_systems(database))
 
 
 @router.get("/systems/{chemsys}")
 def system(request: Request, database: Data, chemsys: Identifier) -> HTMLResponse:
-    """One chemical system."""
+    """Show one chemical system."""
     detail = answers.get_system(database, chemsys)
     names = campaign_names(database)
     return render(request, "system.html.j2", system=detail, campaign_names=names)
@@ -108,14 +108,14 @@ def system(request: Request, database: Data, chemsys: Identifier) -> HTMLRespons
 
 @router.get("/models")
 def models(request: Request) -> HTMLResponse:
-    """The models that come with the package."""
+    """Show the models that come with the package."""
     cards = [read_card(name) for name in bundled_names()]
     return render(request, "models.html.j2", cards=cards)
 
 
 @router.get("/models/{name}")
 def model(request: Request, name: Identifier) -> HTMLResponse:
-    """One model."""
+    """Show one model."""
     if name not in bundled_names():
         raise HTTPException(404, f"there is no model {name!r}: there are {bundled_names()}")
     try:
@@ -127,11 +127,11 @@ def model(request: Request, name: Identifier) -> HTMLResponse:
 
 @router.get("/health")
 def health(request: Request, database: Data) -> HTMLResponse:
-    """State of the installation."""
+    """Show the state of the installation."""
     return render(request, "health.html.j2", health=answers.get_health(database))
 
 
 @router.get("/api")
 def api(request: Request) -> HTMLResponse:
-    """The documentation of the JSON API."""
+    """Show the documentation of the JSON API."""
     return render(request, "api.html.j2", endpoints=endpoints(request.app.openapi()))

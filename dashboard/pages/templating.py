@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+NOTHING, STEP = "\N{EN DASH}", " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 NAVIGATION = (
     ("/", "Campaigns"),
     ("/discoveries", "Discoveries"),
@@ -71,7 +72,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
 def number(value: float | None, digits: int = 3) -> str:
     """Write a number with a true minus; a dash where there is none."""
     if value is None:
-        return "–"
+        return NOTHING
     text = f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("-")
@@ -81,7 +82,7 @@ def number(value: float | None, digits: int = 3) -> str:
 def when(value: datetime | None) -> Markup:
     """Write a date for people and programs."""
     if value is None:
-        return Markup("–")
+        return escape(NOTHING)
     return Markup('<time datetime="{}">{}</time>').format(
         value.isoformat(), value.strftime("%Y-%m-%d %H:%M")
     )
@@ -95,7 +96,7 @@ def formula(text: str) -> Markup:
 def duration(seconds: float | None) -> str:
     """Write a time span for a reader."""
     if seconds is None:
-        return "–"
+        return NOTHING
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 120:
@@ -112,25 +113,28 @@ def share(value: int, most: int) -> float:
 
 def fact(value: Any) -> str:
     """Write any value of a document in a few characters."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
-    if isinstance(value, (list, tuple)):
-        return ", ".join(fact(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {fact(item)}" for name, item in value.items())
-    return str(value)
+    match value:
+        case bool():
+            text = "yes" if value else "no"
+        case int():
+            text = f"{value:,}"
+        case float():
+            text = f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+        case datetime():
+            text = value.strftime("%Y-%m-%d %H:%M")
+        case list() | tuple():
+            text = ", ".join(fact(item) for item in value)
+        case dict():
+            text = ", ".join(f"{name} {fact(item)}" for name, item in value.items())
+        case _:
+            text = str(value)
+    return text
 
 
 def flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of nested dictionaries with the path of their names."""
     for name, value in values.items():
-        path = f"{before} › {name}" if before else str(name)
+        path = f"{before}{STEP}{name}" if before else str(name)
         if isinstance(value, dict):
             yield from flat(value, path)
         else:

@@ -8,7 +8,6 @@ from pymatgen.core import Lattice, Structure
 
 from dashboard.api.models import CampaignDetail, CrystalPage, MaterialDetail
 
-
 CUPD = Structure(Lattice.cubic(3.0), ["Cu", "Pd"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 

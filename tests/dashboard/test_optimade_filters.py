@@ -30,7 +30,7 @@ def entry(generator, n):
     }  # fmt: skip
 
 
-def condition(generator):
+def condition(generator):  # noqa: PLR0911 - one return for each kind
     """A comparison as text, and what it means."""
     kind = generator.choice(("number", "energy", "boolean", "text", "has", "length", "unknown"))
     if kind in {"number", "energy"}:
