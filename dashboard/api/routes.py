@@ -29,7 +29,8 @@ from stores.browse import CandidateQuery, DiscoveryQuery
 from stores.lineage import lineage
 
 router = APIRouter(prefix="/api/v1")
-P, A = ParamSpec("P"), TypeVar("A")
+P = ParamSpec("P")
+A = TypeVar("A")
 Identifier = Annotated[str, Path(max_length=120, description="Identifier")]
 
 
