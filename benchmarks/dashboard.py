@@ -12,6 +12,7 @@ import random
 import tempfile
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 BAR_MS = 150.0
 FIRST_PAGE_MS = 1000.0
 BULK = 5000
+HULL_ENTRIES = 300
+DATE = datetime(2026, 1, 1, tzinfo=UTC)
 CAMPAIGNS = [f"camp-{n}" for n in range(5)]
 METHODS = ("prototypes", "random", "substitution", "metric", "spacegroups")
 VERDICTS = ("stable", "marginal", "unstable", "not_converged")
@@ -165,6 +168,7 @@ def fill(database: Database, items: int, seed: int) -> None:
     generator = random.Random(seed)
     raw = database.raw
     raw("campaigns").insert_many([_campaign(name) for name in CAMPAIGNS])
+    raw("hulls").insert_one(_hull())
     for name, rows in (
         ("candidates", (_candidate(generator, n) for n in range(items))),
         ("structures", (_structure(generator, n) for n in range(items // 5))),
@@ -180,6 +184,19 @@ def _campaign(name: str) -> dict[str, Any]:
 
     document = CampaignDoc(campaign_id=name, name=name, seed=1, config={}, state="finished")
     return document.model_dump(mode="python") | {"state": "finished"}
+
+
+def _hull() -> dict[str, Any]:
+    entry = {
+        "composition": {"Li": 2.0, "S": 1.0}, "formula": "Li2S", "energy_per_atom": -4.0,
+        "formation_energy_per_atom": -1.0, "energy_above_hull": 0.1, "decomposition": {},
+        "role": "candidate", "outlier": None, "members": [],
+    }  # fmt: skip
+    return {
+        "hull_id": "hull-1", "chemsys": "Li-S", "energy_source": "chgnet-0.3.0", "version": 1,
+        "entries": [{**entry, "entry_id": f"str-{n:07d}"} for n in range(HULL_ENTRIES)],
+        "n_entries": HULL_ENTRIES, "created": DATE, "provenance": None,
+    }  # fmt: skip
 
 
 def _composition(generator: random.Random) -> dict[str, Any]:
@@ -262,9 +279,6 @@ def _origin(generator: random.Random) -> dict[str, Any]:
 
 
 def _material(generator: random.Random, n: int) -> dict[str, Any]:
-    from datetime import UTC, datetime
-
-    now = datetime(2026, 1, 1, tzinfo=UTC)
     crystal = _crystal(generator)
     above = max(0.0, generator.expovariate(20) - 0.005)
     return {
@@ -274,9 +288,9 @@ def _material(generator: random.Random, n: int) -> dict[str, Any]:
         "formula_anonymous": "AB", **crystal, "volume": 15.0 * crystal["nsites"],
         "energy_source": "chgnet-0.3.0", "energy_per_atom": -5.0,
         "formation_energy_per_atom": generator.gauss(-1.2, 0.8), "energy_above_hull": above,
-        "is_stable": above == 0, "hull_id": "hull-1", "hull_created": now, "decomposes_to": {},
+        "is_stable": above == 0, "hull_id": "hull-1", "hull_created": DATE, "decomposes_to": {},
         "dynamic_stability": generator.choice(VERDICTS) if generator.random() < 0.02 else None,
         "min_frequency": None, "known": generator.random() < 0.1, "known_source": None,
         "predicted_formation_energy_per_atom": -1.0, "origins": [_origin(generator)],
-        "method": generator.choice(METHODS), "last_updated": now,
+        "method": generator.choice(METHODS), "last_updated": DATE,
     }  # fmt: skip

@@ -11,6 +11,7 @@ from screening.schemas import Stage
 if TYPE_CHECKING:
     from stores.database import Database
 
+COUNT_LIMIT = 10_000
 ORDER = [stage.value for stage in Stage]
 CAMPAIGN_FIELDS = (
     "campaign_id", "name", "state", "seed", "launcher", "created", "updated", "error", "funnel",
@@ -18,7 +19,7 @@ CAMPAIGN_FIELDS = (
 
 
 def campaigns(database: Database, *, limit: int = 200) -> list[dict[str, Any]]:
-    """List campaigns, the last one first, with the number of crystals that each found."""
+    """List campaigns, the last one first; crystals of each are counted up to `COUNT_LIMIT`."""
     rows = list(
         database.rows(
             "campaigns", {}, CAMPAIGN_FIELDS, sort={"updated": -1, "campaign_id": 1}, limit=limit
@@ -27,10 +28,10 @@ def campaigns(database: Database, *, limit: int = 200) -> list[dict[str, Any]]:
     with database.guard():
         for row in rows:
             mine = {"campaign_ids": row["campaign_id"]}
-            row["n_materials"] = database.raw("materials").count_documents(mine)
-            row["n_stable"] = database.raw("materials").count_documents(
-                {**mine, "energy_above_hull": {"$lte": 1e-6}}
-            )
+            stable = {**mine, "energy_above_hull": {"$lte": 1e-6}}
+            for name, query in (("n_materials", mine), ("n_stable", stable)):
+                count = database.raw("materials").count_documents
+                row[name] = count(query, limit=COUNT_LIMIT)
     return rows
 
 

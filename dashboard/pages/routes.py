@@ -89,6 +89,7 @@ def material(request: Request, database: Data, material: Material) -> HTMLRespon
         history=lineage(database, material.material_id),
         steps=answers.relaxation_or_none(database, material),
         campaign_names=campaign_names(database),
+        models=bundled_names(),
     )
 
 

@@ -74,7 +74,7 @@ function diffraction(data) {
     wavelength: data.wavelength,
     annotate_peaks: 5,
     allow_file_drop: false,
-    style: "height: 100%",
+    style: "height: calc(100% - 16px)",
   }
 }
 
