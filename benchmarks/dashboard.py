@@ -275,7 +275,10 @@ def _structure(generator: random.Random, n: int) -> dict[str, Any]:
 
 
 def _origin(generator: random.Random) -> dict[str, Any]:
-    return {"method": generator.choice(METHODS), "version": "1", "rank": 1, "parameters": {}}
+    return {
+        "method": generator.choice(METHODS), "version": "1", "rank": 1, "score": 0.1, "seed": 1,
+        "template": None, "parameters": {},
+    }  # fmt: skip
 
 
 def _material(generator: random.Random, n: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import InputError
-from screening.schemas import HullDoc, HullEntry, MaterialDoc, PhononDoc, RelaxationDoc
+from screening.schemas import HullDoc, MaterialDoc, PhononDoc, RelaxationDoc
 from stores.queries import MATERIAL_FIELDS
 
 if TYPE_CHECKING:
@@ -93,34 +93,49 @@ def polymorphs(database: Database, material: MaterialDoc) -> list[dict[str, Any]
     return others[:NEIGHBOURS]
 
 
-def competitors(hull: HullDoc, material: MaterialDoc) -> list[HullEntry]:
-    """List the phases that decide the crystal's place: those it decomposes to, and its neighbours.
+def place_on_hull(
+    database: Database, material: MaterialDoc
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Find what decides a crystal's place on its hull.
 
     Returns
     -------
-    The phases of the decomposition first, then the lowest crystal of each of the nearest formulas.
+    The hull without its entries (None when it is gone), and the competing entries: the phases of
+    the decomposition first, then the lowest crystal of each of the nearest formulas.
     """
-    own = next((e for e in hull.entries if e.entry_id == material.structure_id), None)
-    if own is None:
-        return []
+    query = {"hull_id": material.hull_id}
+    with database.guard():
+        hull = database.raw("hulls").find_one(query, {"_id": 0, "entries.members": 0})
+    if hull is None:
+        return None, []
+    entries = hull.pop("entries")
+    if not isinstance(entries, list):  # so many that they are in GridFS
+        entries = next(database.rows("hulls", query, ["entries"], limit=1, blobs=True))["entries"]
+    own = next((e for e in entries if e["entry_id"] == material.structure_id), None)
+    return hull, _competitors(entries, own) if own else []
+
+
+def _competitors(entries: list[dict[str, Any]], own: dict[str, Any]) -> list[dict[str, Any]]:
     target = _fractions(own)
 
-    def distance(entry: HullEntry) -> float:
+    def distance(entry: dict[str, Any]) -> float:
         other = _fractions(entry)
         return sum(abs(target.get(el, 0.0) - other.get(el, 0.0)) for el in {*target, *other})
 
-    lowest: dict[str, HullEntry] = {}
-    for entry in sorted(hull.entries, key=lambda e: e.energy_above_hull):
-        if entry.outlier is None and entry.formula != own.formula:
-            lowest.setdefault(entry.formula, entry)
-    chosen = {e.entry_id: e for e in hull.entries if e.entry_id in own.decomposition and e != own}
-    others = [e for e in lowest.values() if e.entry_id not in chosen]
+    lowest: dict[str, dict[str, Any]] = {}
+    for entry in sorted(entries, key=lambda e: float(e["energy_above_hull"])):
+        if entry["outlier"] is None and entry["formula"] != own["formula"]:
+            lowest.setdefault(entry["formula"], entry)
+    chosen = {
+        e["entry_id"]: e for e in entries if e["entry_id"] in own["decomposition"] and e is not own
+    }
+    others = [e for e in lowest.values() if e["entry_id"] not in chosen]
     return [*chosen.values(), *sorted(others, key=distance)][:NEIGHBOURS]
 
 
-def _fractions(entry: HullEntry) -> dict[str, float]:
-    total = sum(entry.composition.values())
-    return {element: amount / total for element, amount in entry.composition.items()}
+def _fractions(entry: dict[str, Any]) -> dict[str, float]:
+    total = sum(entry["composition"].values())
+    return {element: amount / total for element, amount in entry["composition"].items()}
 
 
 def get_hull(database: Database, hull_id: str) -> HullDoc | None:

@@ -77,16 +77,16 @@ def list_materials(database: Database, query: DiscoveryQuery) -> CrystalPage:
     return CrystalPage(rows=rows, after=page.after, count=count, exact=exact)
 
 
-def get_material(database: Database, material_id: str) -> MaterialDetail:
+def get_material(database: Database, material: MaterialDoc) -> MaterialDetail:
     """Tell what is known about one crystal."""
-    material = crystals.get_material(database, material_id)
-    hull = crystals.get_hull(database, material.hull_id)
+    hull, entries = crystals.place_on_hull(database, material)
     return MaterialDetail.model_validate(
         {
             "material": material,
+            "hull": hull,
             "calculations": crystals.computed_energies(database, material),
             "predictions": crystals.predictions(database, material),
-            "competitors": crystals.competitors(hull, material) if hull else [],
+            "competitors": entries,
             "polymorphs": crystals.polymorphs(database, material),
         }
     )

@@ -129,10 +129,22 @@ class Calculation(BaseModel):
     volume_per_atom: float = Field(description="Volume (Angstrom^3/atom)")
 
 
+class HullSummary(BaseModel):
+    """One hull, without its entries."""
+
+    hull_id: str = Field(description="Identifier")
+    chemsys: str = Field(description="Chemical system")
+    energy_source: str = Field(description="Engine of all energies")
+    version: int = Field(description="Version")
+    n_entries: int = Field(description="Number of entries")
+    created: datetime = Field(description="Date (UTC)")
+
+
 class MaterialDetail(BaseModel):
     """All that is known about one crystal."""
 
     material: MaterialDoc = Field(description="The discovery")
+    hull: HullSummary | None = Field(None, description="The hull that its stability refers to")
     calculations: list[Calculation] = Field(description="Energies by source")
     predictions: list[Prediction] = Field(description="What the composition model said")
     competitors: list[HullEntry] = Field(description="Phases that decide its place on the hull")
@@ -203,16 +215,6 @@ class CandidatePage(BaseModel):
 
     rows: list[Candidate] = Field(description="The candidates, the best first")
     after: str | None = Field(None, description="Token of the next page; null at the end")
-
-
-class HullSummary(BaseModel):
-    """One hull, without its entries."""
-
-    hull_id: str = Field(description="Identifier")
-    energy_source: str = Field(description="Engine of all energies")
-    version: int = Field(description="Version")
-    n_entries: int = Field(description="Number of entries")
-    created: datetime = Field(description="Date (UTC)")
 
 
 class SystemDetail(BaseModel):

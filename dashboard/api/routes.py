@@ -83,7 +83,7 @@ def list_materials(database: Data, query: Annotated[DiscoveryQuery, Query()]) ->
 @router.get("/materials/{material_id}", tags=["discoveries"])
 def get_material(database: Data, material: Material) -> MaterialDetail:
     """Tell about one crystal: energies by source, predictions, competing phases, polymorphs."""
-    return answers.get_material(database, material.material_id)
+    return answers.get_material(database, material)
 
 
 @router.get("/materials/{material_id}/structure", tags=["discoveries"])

@@ -74,7 +74,7 @@ def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Qu
 @router.get("/materials/{material_id}")
 def material(request: Request, database: Data, material: Material) -> HTMLResponse:
     """Show one crystal."""
-    detail = answers.get_material(database, material.material_id)
+    detail = answers.get_material(database, material)
     phonon = crystals.get_phonon(database, material.structure_id)
     conventional = answers.cell(material, "conventional")
     return render(
@@ -85,7 +85,7 @@ def material(request: Request, database: Data, material: Material) -> HTMLRespon
         phonon=phonon,
         cell=conventional,
         own=answers.cell(material, "own"),
-        hull=crystals.get_hull(database, material.hull_id),
+        hull=detail.hull,
         history=lineage(database, material.material_id),
         steps=answers.relaxation_or_none(database, material),
         campaign_names=campaign_names(database),
