@@ -19,6 +19,7 @@ export default defineConfig({
   build: {
     outDir: here("../static/bundle"),
     emptyOutDir: true,
+    license: { fileName: "licences.md" }, // of everything that is built in; shipped with it
     target: "es2022",
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,
