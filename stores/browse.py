@@ -24,6 +24,8 @@ MAX_ROWS = 500
 """Rows of one page."""
 COUNT_LIMIT = 10_000
 COUNT_MS = 100
+FIND_MS = 10_000
+"""Nobody waits longer for a page."""
 MAX_WITHIN = 10
 """Elements whose subsystems are listed: 2 ** 10 chemical systems."""
 SORT_FIELDS = {
@@ -198,6 +200,7 @@ def discoveries(database: Database, query: DiscoveryQuery) -> Page:
         limit=query.limit,
         after=query.after,
         criteria=query.criteria(),
+        max_time_ms=FIND_MS,
     )
 
 
@@ -264,4 +267,5 @@ def candidates(database: Database, query: CandidateQuery) -> Page:
         limit=query.limit,
         after=query.after,
         criteria=criteria,
+        max_time_ms=FIND_MS,
     )

@@ -160,11 +160,18 @@ class Database:
         sort: dict[str, int] | None = None,
         limit: int = 0,
         blobs: bool = False,
+        max_time_ms: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield plain dictionaries with only the named fields; large ones only with `blobs`."""
+        """Yield plain dictionaries with only the named fields; large ones only with `blobs`.
+
+        A query that takes longer than `max_time_ms` is an InputError: it can be narrowed.
+        """
         projection = {"_id": 0, **dict.fromkeys(fields, 1)}
+        options = {"max_time_ms": max_time_ms} if max_time_ms else {}
         with self.guard():
-            yield from self.store(name).query(criteria, projection, sort, limit=limit, blobs=blobs)
+            yield from self.store(name).query(
+                criteria, projection, sort, limit=limit, blobs=blobs, **options
+            )
 
     def ensure_indexes(self) -> None:
         """Create the declared indexes; existing equal ones are left alone."""

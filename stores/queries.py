@@ -62,6 +62,7 @@ def find(
     limit: int = 50,
     after: str | None = None,
     criteria: dict[str, Any] | None = None,
+    max_time_ms: int | None = None,
 ) -> Page:
     """List documents that match a filter, page by page (keyset paging: every page costs the same).
 
@@ -83,11 +84,13 @@ def find(
         Token of the page before.
     criteria
         A further MongoDB query (never from outside).
+    max_time_ms
+        Longest time that the server may search; None for any.
 
     Raises
     ------
     InputError
-        If the filter, the field to sort by, the limit or the token is wrong.
+        If the filter, the field to sort by, the limit or the token is wrong, or it takes too long.
     """
     names = field_names(collection)
     key = COLLECTIONS[collection].key
@@ -103,7 +106,10 @@ def find(
     query = {"$and": parts} if parts else {}
     wanted = _without_parts([*fields, column, key])
     order = {column: way, key: way}  # an index serves both ways
-    rows = list(database.rows(collection, query, wanted, sort=order, limit=limit + 1))
+    found = database.rows(
+        collection, query, wanted, sort=order, limit=limit + 1, max_time_ms=max_time_ms
+    )
+    rows = list(found)
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, _token(rows[-1], column, key) if more else None)

@@ -97,3 +97,13 @@ def test_candidates_by_predicted_energy(filled):
     assert [row["rank"] for row in page.rows] == [4, 3, 2]
     rest = candidates(filled, query.model_copy(update={"after": page.after}))
     assert [row["rank"] for row in rest.rows] == [1, 0]
+
+
+def test_a_search_that_takes_too_long_says_what_to_do(filled, monkeypatch):
+    from stores import browse
+
+    monkeypatch.setattr(browse, "FIND_MS", 1)
+    slow = {"$where": "sleep(50) || true"}
+    monkeypatch.setattr(DiscoveryQuery, "criteria", lambda _self: slow)
+    with pytest.raises(InputError, match="add an element"):
+        discoveries(filled, DiscoveryQuery())
