@@ -72,6 +72,17 @@ def relaxation_path(database: Database, structure_id: str) -> dict[str, Any] | N
     return {"nsites": row["nsites"], **path} if row and path else None
 
 
+def parent_structure(database: Database, structure_id: str) -> Structure | None:
+    """Rebuild the structure that another one was made from."""
+    from pymatgen.core import Structure
+
+    query: dict[str, Any] = {"structure_id": structure_id}
+    child = next(database.rows("structures", query, ["parent_id"], limit=1), None)
+    query = {"structure_id": child["parent_id"] if child else None}
+    found = next(database.rows("structures", query, ["structure"], limit=1, blobs=True), None)
+    return Structure.from_dict(found["structure"]) if found else None
+
+
 def predictions(database: Database, material: MaterialDoc) -> list[dict[str, Any]]:
     """List what the composition model said, for each campaign that found the crystal."""
     fields = ["candidate_id", "campaign_id", "rank", "energy", "validity", "generation.method"]

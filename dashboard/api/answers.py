@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from dashboard.api.models import (
     CampaignRow,
     Candidate,
     CandidatePage,
+    ContactMaps,
     Crystal,
     CrystalPage,
     Diffraction,
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from screening.schemas import MaterialDoc
     from stores import Database
 
+A = TypeVar("A")
+MAX_CONTACT_SITES = 60
+"""Cells with more atoms get no contact map: nobody could read it."""
 MAX_XRD_SITES = 200
 """Cells with more atoms get no simulated pattern: it would keep others waiting."""
 
@@ -144,12 +149,33 @@ def get_relaxation(database: Database, material: MaterialDoc) -> RelaxationPath:
     )
 
 
-def relaxation_or_none(database: Database, material: MaterialDoc) -> RelaxationPath | None:
-    """Read the steps of the relaxation, if they were kept."""
+def or_none(answer: Callable[[Database, MaterialDoc], A], *of: Any) -> A | None:
+    """Give an answer about a crystal, or None where there is none."""
     try:
-        return get_relaxation(database, material)
+        return answer(*of)
     except InputError:
         return None
+
+
+def get_contacts(database: Database, material: MaterialDoc) -> ContactMaps:
+    """Measure the distances between the atoms, in the structure as proposed and as relaxed.
+
+    Raises
+    ------
+    InputError
+        If the cell has more than `MAX_CONTACT_SITES` atoms.
+    """
+    if material.nsites > MAX_CONTACT_SITES:
+        raise InputError(f"{material.nsites} atoms are too many for a contact map")
+    final = cell(material, "own")
+    symbols = [site.specie.symbol for site in final]
+    proposed = crystals.parent_structure(database, material.structure_id)
+    same = proposed is not None and [site.specie.symbol for site in proposed] == symbols
+    return ContactMaps(
+        symbols=symbols,
+        relaxed=_plain(final.distance_matrix),
+        proposed=_plain(proposed.distance_matrix) if proposed is not None and same else None,
+    )
 
 
 def get_diffraction(material: MaterialDoc) -> Diffraction:

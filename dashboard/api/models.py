@@ -179,6 +179,16 @@ class RelaxationPath(BaseModel):
     volume_per_atom: list[float] = Field(description="Angstrom^3/atom")
 
 
+class ContactMaps(BaseModel):
+    """Distances between the atoms of the cell, over the nearest images."""
+
+    symbols: list[str] = Field(description="Elements of the atoms (n,)")
+    relaxed: list[list[float]] = Field(description="Angstrom, (n, n)")
+    proposed: list[list[float]] | None = Field(
+        None, description="Before the relaxation (n, n); null where the atoms do not correspond"
+    )
+
+
 class Diffraction(BaseModel):
     """A simulated powder pattern."""
 

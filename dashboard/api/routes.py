@@ -12,6 +12,7 @@ from dashboard.api.models import (
     CampaignDetail,
     CampaignRow,
     CandidatePage,
+    ContactMaps,
     CrystalPage,
     Diffraction,
     Health,
@@ -111,6 +112,12 @@ def get_phonons(database: Data, material: Material) -> PhononBands:
 def get_relaxation(database: Data, material: Material) -> RelaxationPath:
     """Give energy, force and volume at each step of the relaxation."""
     return _found(answers.get_relaxation, database, material)
+
+
+@router.get("/materials/{material_id}/contacts", tags=["discoveries"])
+def get_contacts(database: Data, material: Material) -> ContactMaps:
+    """Give the distances between the atoms, as proposed and as relaxed."""
+    return _found(answers.get_contacts, database, material)
 
 
 @router.get("/materials/{material_id}/xrd", tags=["discoveries"])

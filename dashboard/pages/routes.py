@@ -87,7 +87,8 @@ def material(request: Request, database: Data, material: Material) -> HTMLRespon
         own=answers.cell(material, "own"),
         hull=detail.hull,
         history=lineage(database, material.material_id),
-        steps=answers.relaxation_or_none(database, material),
+        steps=answers.or_none(answers.get_relaxation, database, material),
+        contacts=answers.or_none(answers.get_contacts, database, material),
         campaign_names=campaign_names(database),
         models=bundled_names(),
     )

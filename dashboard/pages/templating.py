@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from dashboard.pages.contacts import contact_maps
 from dashboard.pages.curves import relaxation_curves
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def environment() -> Environment:
         "flat": lambda values: list(flat(values)),
         "headline": headline,
         "relaxation": relaxation_curves,
+        "contact_maps": contact_maps,
         "short": lambda text: text if len(text) <= 16 else text[:13] + "…",
     }
     made.globals |= {"navigation": NAVIGATION, "address": address}

@@ -60,6 +60,14 @@ def test_phonons_relaxation_and_pattern(client):
     assert client.get("/api/v1/materials/mat-AgCu3.1/phonons").status_code == 404
 
 
+def test_contacts_before_and_after_the_relaxation(client):
+    maps = client.get("/api/v1/materials/mat-CuPd3.0/contacts").json()
+    assert maps["symbols"] == ["Cu", "Pd"]
+    assert maps["relaxed"][0] == pytest.approx([0, 3.0 * 3**0.5 / 2], abs=1e-5)
+    assert maps["proposed"][1][0] == pytest.approx(3.1 * 3**0.5 / 2, abs=1e-5)
+    assert client.get("/materials/mat-CuPd3.0").text.count("Cu1 to Pd2: 2.60 Å") == 1
+
+
 def test_lineage_reaches_the_composition(client):
     node = client.get("/api/v1/materials/mat-CuPd3.0/lineage").json()
     kinds = []
