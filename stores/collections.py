@@ -71,6 +71,7 @@ _ALL = (
             ("chemsys", "candidate_id"),
             ("elements", "candidate_id"),
             ("energy.formation_energy_per_atom", "candidate_id"),
+            ("rank", "candidate_id"),
         ),
     ),
     Collection("symmetries", SymmetryDoc, "symmetry_id", (("formula",),)),
@@ -99,8 +100,16 @@ _ALL = (
             ("chemsys", "energy_above_hull", "material_id"),
             ("elements", "energy_above_hull", "material_id"),
             ("formula_pretty", "energy_above_hull", "material_id"),
+            ("formula_pretty", "material_id"),
             ("nelements", "energy_above_hull", "material_id"),
             ("symmetry.number", "material_id"),
+            ("nsites", "material_id"),
+            ("density", "material_id"),
+            ("last_updated", "material_id"),
+            ("is_stable", "energy_above_hull", "material_id"),
+            ("dynamic_stability", "energy_above_hull", "material_id"),
+            ("method", "energy_above_hull", "material_id"),
+            ("symmetry.number", "energy_above_hull", "material_id"),
             ("structure_id",),
             ("candidate_ids",),
         ),
@@ -111,6 +120,20 @@ COLLECTIONS: Mapping[str, Collection] = {collection.name: collection for collect
 BY_SCHEMA: Mapping[type[Document], Collection] = {c.schema: c for c in _ALL}
 JOB_INDEXES: Mapping[str, tuple[Index, ...]] = {"outputs": (("uuid", "-index"),)}
 """jobflow makes no index of its own, and every reference that it resolves looks a job up."""
+OPTIMADE_INDEXES: tuple[Index, ...] = (
+    ("elements",),
+    ("nelements",),
+    ("nsites",),
+    ("chemical_formula_reduced",),
+    ("chemical_formula_anonymous",),
+    ("space_group_it_number",),
+    ("last_modified",),
+    ("kind", "last_modified"),
+    ("source",),
+    ("energy_above_hull",),
+    ("formation_energy_per_atom",),
+)
+"""Of the collection `optimade`, whose key is `id`; see `stores.optimade`."""
 
 
 def index_keys(index: Index) -> list[tuple[str, int]]:

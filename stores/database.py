@@ -14,7 +14,14 @@ from db_config import Settings, get_settings
 from db_config.files import write_config_files
 from db_config.mongod import EmbeddedServer
 from screening.schemas import Document
-from stores.collections import BY_SCHEMA, COLLECTIONS, JOB_INDEXES, Collection, index_keys
+from stores.collections import (
+    BY_SCHEMA,
+    COLLECTIONS,
+    JOB_INDEXES,
+    OPTIMADE_INDEXES,
+    Collection,
+    index_keys,
+)
 from stores.document_store import BlobStore, DocumentStore
 from stores.errors import translate_errors
 
@@ -152,11 +159,19 @@ class Database:
         *,
         sort: dict[str, int] | None = None,
         limit: int = 0,
+        blobs: bool = False,
+        max_time_ms: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield plain dictionaries with only the named fields; large fields are not read."""
+        """Yield plain dictionaries with only the named fields; large ones only with `blobs`.
+
+        A query that takes longer than `max_time_ms` is an InputError: it can be narrowed.
+        """
         projection = {"_id": 0, **dict.fromkeys(fields, 1)}
+        options = {"max_time_ms": max_time_ms} if max_time_ms else {}
         with self.guard():
-            yield from self.store(name).query(criteria, projection, sort, limit=limit, blobs=False)
+            yield from self.store(name).query(
+                criteria, projection, sort, limit=limit, blobs=blobs, **options
+            )
 
     def ensure_indexes(self) -> None:
         """Create the declared indexes; existing equal ones are left alone."""
@@ -184,6 +199,7 @@ def _all_indexes() -> Iterator[tuple[str, str | None, tuple[tuple[str, ...], ...
         yield collection.name, collection.key, collection.indexes
     for name, indexes in JOB_INDEXES.items():
         yield name, None, indexes
+    yield "optimade", "id", OPTIMADE_INDEXES
 
 
 def _describe(uri: str) -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
+    ExecutionTimeout,
     InvalidURI,
     OperationFailure,
     PyMongoError,
 )
 
-from screening.errors import DatabaseError
+from screening.errors import DatabaseError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,10 @@ def translate_errors(where: str, data_dir: Path | None = None) -> Iterator[None]
         yield
     except (InvalidURI, ConfigurationError) as error:
         raise DatabaseError(f"SCREENING_MONGO_URI cannot be used: {_safe(error)}") from None
+    except ExecutionTimeout:
+        raise InputError(
+            "this takes too long to find: add an element, a chemical system or a narrower range"
+        ) from None
     except ConnectionFailure as error:
         raise DatabaseError(_connection(where, data_dir, error)) from None
     except OperationFailure as error:

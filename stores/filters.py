@@ -34,6 +34,7 @@ ALIASES = {
     },
 }
 """Other names of fields, per collection."""
+WITHIN = "#within"
 FORBIDDEN = {"structure", "provenance", "config"}
 
 
@@ -45,7 +46,7 @@ def field_names(collection: str) -> dict[str, str]:
 
 
 @cache
-def _parser() -> Lark:
+def filter_parser() -> Lark:
     """Build the parser; the library's grammar drops which of TRUE and FALSE was written."""
     from lark import Lark
     from optimade.filterparser.lark_parser import AVAILABLE_PARSERS
@@ -55,6 +56,69 @@ def _parser() -> Lark:
     if named != grammar:
         named += '\nTRUE: "TRUE"\nFALSE: "FALSE"\n'
     return Lark(named, maybe_placeholders=False)
+
+
+def _explicit(query: Any) -> Any:
+    """Write ``{field: value}`` as ``{field: {"$eq": value}}``, which can be negated."""
+    if not isinstance(query, dict):
+        return query
+    return {
+        key: [_explicit(item) for item in value]
+        if isinstance(value, list) and key in {"$and", "$or"}
+        else value
+        if isinstance(value, dict) or key.startswith(("$", "#"))
+        else {"$eq": value}
+        for key, value in query.items()
+    }
+
+
+def _expand_within(query: Any) -> Any:
+    """Write HAS ONLY: at least one of these values, and no other."""
+    if isinstance(query, list):
+        return [_expand_within(item) for item in query]
+    if not isinstance(query, dict):
+        return query
+    if WITHIN in query:
+        values = query[WITHIN]
+        return {"$in": values, "$not": {"$elemMatch": {"$nin": values}}}
+    return {key: _expand_within(value) for key, value in query.items()}
+
+
+def literal_transformer(mapper: Any = None) -> Any:
+    """Make a transformer to MongoDB's queries that takes text literally.
+
+    Parameters
+    ----------
+    mapper
+        Names of the fields, for an OPTIMADE server.
+    """
+    from optimade.filtertransformers.mongo import MongoTransformer
+
+    class Transformer(MongoTransformer):
+        """Mends four things of the library.
+
+        Operands of CONTAINS and its like are not patterns, TRUE and FALSE differ, and HAS ONLY and
+        LENGTH may be negated.
+        """
+
+        def fuzzy_string_op_rhs(self, arg: list[Any]) -> Any:
+            return super().fuzzy_string_op_rhs([*arg[:-1], re.escape(str(arg[-1]))])
+
+        def bool(self, arg: list[Any]) -> bool:
+            return str(arg[0]) == "TRUE"
+
+        def set_op_rhs(self, arg: list[Any]) -> Any:
+            if len(arg) == 3 and arg[1] == "ONLY":
+                return {WITHIN: arg[2]}
+            return super().set_op_rhs(arg)
+
+        def expression_phrase(self, arg: list[Any]) -> Any:
+            return super().expression_phrase([*arg[:-1], _explicit(arg[-1])])
+
+        def postprocess(self, query: dict[str, Any]) -> Any:
+            return _expand_within(super().postprocess(query))
+
+    return Transformer(mapper=mapper)
 
 
 @cache
@@ -101,25 +165,16 @@ def parse_filter(text: str, collection: str = "materials") -> dict[str, Any]:
         return {}
     from lark.exceptions import UnexpectedEOF, UnexpectedInput, VisitError
     from optimade.exceptions import BadRequest
-    from optimade.filtertransformers.mongo import MongoTransformer, Quantity
-
-    class Transformer(MongoTransformer):
-        """Takes text literally: the operands of CONTAINS and its like are not patterns."""
-
-        def fuzzy_string_op_rhs(self, arg: list[Any]) -> Any:
-            return super().fuzzy_string_op_rhs([*arg[:-1], re.escape(str(arg[-1]))])
-
-        def bool(self, arg: list[Any]) -> bool:
-            return str(arg[0]) == "TRUE"
+    from optimade.filtertransformers.mongo import Quantity
 
     names = field_names(collection)
-    transformer = Transformer()
+    transformer = literal_transformer()
     quantities = {name: Quantity(name=name, backend_field=field) for name, field in names.items()}
     if "elements" in quantities and "nelements" in quantities:
         quantities["elements"].length_quantity = quantities["nelements"]
     transformer.quantities = quantities
     try:
-        query: dict[str, Any] = transformer.transform(_parser().parse(text))
+        query: dict[str, Any] = transformer.transform(filter_parser().parse(text))
     except UnexpectedInput as error:
         where = "its end" if isinstance(error, UnexpectedEOF) else f"column {error.column}"
         raise InputError(

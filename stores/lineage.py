@@ -20,6 +20,11 @@ KINDS = {
     "sym": "symmetries",
 }
 """Prefix of an identifier -> collection."""
+STRUCTURE_FIELDS = (
+    "structure_id", "parent_id", "formula", "stage", "role", "symmetry.symbol", "origins",
+    "relaxation.engine", "relaxation.energy_per_atom", "provenance",
+)  # fmt: skip
+"""What is told of a structure; reading all of it takes longer."""
 SHORTEST = 8
 """Least characters of an abbreviated identifier."""
 
@@ -124,7 +129,8 @@ def _material(database: Database, row: dict[str, Any]) -> LineageNode:
     }
     node = LineageNode("material", row["material_id"], facts)
     members = dict.fromkeys([row["structure_id"], *row["found_as"]])
-    structures = database.rows("structures", {"structure_id": {"$in": list(members)}})
+    query = {"structure_id": {"$in": list(members)}}
+    structures = database.rows("structures", query, STRUCTURE_FIELDS)
     found = {item["structure_id"]: item for item in structures}
     node.parents = [_structure(database, found[name]) for name in members if name in found]
     return node
@@ -147,7 +153,8 @@ def _structure(database: Database, row: dict[str, Any]) -> LineageNode:
     }
     node = LineageNode("structure", row["structure_id"], facts)
     if row.get("parent_id"):
-        parent = next(database.rows("structures", {"structure_id": row["parent_id"]}), None)
+        query = {"structure_id": row["parent_id"]}
+        parent = next(database.rows("structures", query, STRUCTURE_FIELDS), None)
         node.parents = [_structure(database, parent)] if parent else []
     elif row["role"] == "candidate":
         rows = database.rows("candidates", {"formula": row["formula"]})

@@ -62,6 +62,7 @@ def find(
     limit: int = 50,
     after: str | None = None,
     criteria: dict[str, Any] | None = None,
+    max_time_ms: int | None = None,
 ) -> Page:
     """List documents that match a filter, page by page (keyset paging: every page costs the same).
 
@@ -76,18 +77,20 @@ def find(
     fields
         Fields that are returned.
     sort
-        Field to sort by, with a leading minus for descending; ties by the key.
+        Field to sort by, with a leading minus for descending; ties by the key, the same way.
     limit
         Rows per page, 1 to 10,000.
     after
         Token of the page before.
     criteria
         A further MongoDB query (never from outside).
+    max_time_ms
+        Longest time that the server may search; None for any.
 
     Raises
     ------
     InputError
-        If the filter, the field to sort by, the limit or the token is wrong.
+        If the filter, the field to sort by, the limit or the token is wrong, or it takes too long.
     """
     names = field_names(collection)
     key = COLLECTIONS[collection].key
@@ -101,12 +104,20 @@ def find(
     if after:
         parts.append(_beyond(after, column, key, way))
     query = {"$and": parts} if parts else {}
-    wanted = [*fields, column, key]
-    order = {column: way, key: 1} if column != key else {key: way}
-    rows = list(database.rows(collection, query, wanted, sort=order, limit=limit + 1))
+    wanted = _without_parts([*fields, column, key])
+    order = {column: way, key: way}  # an index serves both ways
+    found = database.rows(
+        collection, query, wanted, sort=order, limit=limit + 1, max_time_ms=max_time_ms
+    )
+    rows = list(found)
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(rows, _token(rows[-1], column, key) if more else None)
+
+
+def _without_parts(names: Sequence[str]) -> list[str]:
+    """Leave out fields of which the whole is wanted too: MongoDB refuses both."""
+    return [name for name in names if not any(name.startswith(f"{whole}.") for whole in names)]
 
 
 def _dig(row: dict[str, Any], path: str) -> Any:
@@ -133,7 +144,7 @@ def _beyond(token: str, column: str, key: str, way: int) -> dict[str, Any]:
     operator = "$gt" if way > 0 else "$lt"
     if column == key:
         return {key: {operator: name}}
-    beyond: list[dict[str, Any]] = [{column: value, key: {"$gt": name}}]
+    beyond: list[dict[str, Any]] = [{column: value, key: {operator: name}}]
     if value is not None:
         beyond.append({column: {operator: value}})
         if way < 0:

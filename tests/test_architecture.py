@@ -25,7 +25,8 @@ MAX_FILE, MAX_MAKER, MAX_INIT, MAX_FUNCTION = 400, 200, 100, 60
 
 
 def sources():
-    return sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    found = (path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    return sorted(path for path in found if "node_modules" not in path.parts)
 
 
 def imports(path):
@@ -115,6 +116,14 @@ def test_public_paths():
             if is_maker or is_job:
                 present.add(f"{module}:{node.name}")
     assert present <= set(listed), "add new public paths to tests/public_paths.json"
+
+
+def test_scripts_of_others_are_not_in_the_repository():
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"node_modules/", "/dashboard/static/bundle/"} <= set(ignored)
+    lock = json.loads((ROOT / "dashboard/frontend/package-lock.json").read_text())
+    for name, package in lock["packages"].items():
+        assert not name or package.get("integrity"), name
 
 
 def test_nothing_prints():

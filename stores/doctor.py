@@ -1,4 +1,4 @@
-"""The checks of `screening db doctor`: what is wrong, and how to mend it."""
+"""What is wrong with the installation and the database, and how to mend it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreeningError
+from stores.progress import server_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stores import Database
+    from stores.database import Database
 
 LOW_DISK = 2 * 2**30
 Finding = dict[str, str]
@@ -23,21 +24,29 @@ def _finding(check: str, finding: str, fix: str = "", *, bad: bool = False) -> F
 
 def examine() -> list[Finding]:
     """Run all checks; those that need a database are left out when there is none."""
-    findings = [_disk(), *_checkpoints(), _engine(), _launchpad_files()]
-    try:
-        from stores import open_database
+    from stores.database import open_database
 
+    try:
         database = open_database()
     except ScreeningError as error:
-        return [_finding("database", str(error), "see the message", bad=True), *findings]
-    checks: tuple[Callable[[Database], Finding], ...] = (_indexes, _tasks, _campaigns, _blobs)
-    found = f"{database.where}, MongoDB {_version(database)}"
-    return [_finding("database", found), *(check(database) for check in checks), *findings]
+        found = _finding("database", str(error), "see the message", bad=True)
+        return [found, *_machine(), _launchpad_files()]
+    return [*_of_database(database), _blobs(database), *_machine(), _launchpad_files()]
 
 
-def _version(database: Database) -> str:
-    with database.guard():
-        return str(database.raw("tasks").database.command("buildInfo")["version"])
+def examine_quickly(database: Database) -> list[Finding]:
+    """Run the checks that take no longer than a page may take."""
+    return [*_of_database(database), *_machine()]
+
+
+def _of_database(database: Database) -> list[Finding]:
+    checks: tuple[Callable[[Database], Finding], ...] = (_indexes, _tasks, _campaigns)
+    found = f"{database.where}, MongoDB {server_version(database)}"
+    return [_finding("database", found), *(check(database) for check in checks)]
+
+
+def _machine() -> list[Finding]:
+    return [_disk(), *_checkpoints(), _engine()]
 
 
 def _indexes(database: Database) -> Finding:

@@ -1,0 +1,261 @@
+"""What the JSON API answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from screening.schemas import (
+    CampaignState,
+    FormationEnergyDoc,
+    FunnelStage,
+    HullEntry,
+    MaterialDoc,
+    OriginDoc,
+    RelaxationDoc,
+    SpaceGroupDoc,
+    Stage,
+    ValidityDoc,
+)
+
+
+class Crystal(BaseModel):
+    """One row of a listing of crystals."""
+
+    material_id: str = Field(description="Identifier")
+    formula_pretty: str = Field(description="Reduced formula")
+    chemsys: str | None = Field(None, description="Chemical system")
+    symmetry: SpaceGroupDoc | None = Field(None, description="Space group")
+    nsites: int = Field(description="Atoms in the cell")
+    density: float | None = Field(None, description="Density (g/cm^3)")
+    formation_energy_per_atom: float = Field(description="Against the elements (eV/atom)")
+    energy_above_hull: float = Field(description="Distance to the hull (eV/atom)")
+    is_stable: bool = Field(description="Whether it is on the hull")
+    dynamic_stability: str | None = Field(None, description="Verdict of the phonons")
+    known: bool | None = Field(None, description="Whether it is a phase of the reference set")
+    method: str = Field(description="The method that found it first")
+    energy_source: str = Field(description="Engine of the energies")
+    last_updated: datetime | None = Field(None, description="Last change (UTC)")
+
+
+class CrystalPage(BaseModel):
+    """One page of crystals."""
+
+    rows: list[Crystal] = Field(description="The crystals")
+    after: str | None = Field(None, description="Token of the next page; null at the end")
+    count: int = Field(description="How many match")
+    exact: bool = Field(
+        description="Whether `count` is exact; otherwise there are at least so many"
+    )
+
+
+class StageProgress(BaseModel):
+    """The tasks of one stage."""
+
+    stage: Stage = Field(description="The stage")
+    states: dict[str, int] = Field(description="Tasks by state")
+    items: int = Field(0, description="Inputs of the finished tasks")
+    seconds: float = Field(0.0, description="Time of the finished tasks, added up (s)")
+    rate: float | None = Field(None, description="Inputs per second of one process")
+    started: datetime | None = Field(None, description="Start of the first finished task (UTC)")
+    ended: datetime | None = Field(None, description="End of the last finished task (UTC)")
+
+
+class CampaignRow(BaseModel):
+    """One campaign in a list."""
+
+    campaign_id: str = Field(description="Identifier")
+    name: str = Field(description="Name given by the user")
+    state: CampaignState = Field(description="State")
+    seed: int = Field(description="Seed of all random numbers")
+    launcher: str = Field(description="local or fireworks")
+    created: datetime = Field(description="First submission (UTC)")
+    updated: datetime = Field(description="Last change (UTC)")
+    error: str | None = Field(None, description="Why it failed")
+    n_materials: int = Field(description="Crystals that it found, counted up to 10,000")
+    n_stable: int = Field(description="... that are on the hull, counted up to 10,000")
+
+
+class TaskFailure(BaseModel):
+    """A task that failed."""
+
+    task_key: str = Field(description="Identifier")
+    stage: Stage = Field(description="The stage")
+    error: str | None = Field(None, description="Error of the last attempt")
+
+
+class CampaignDetail(BaseModel):
+    """One campaign with its progress."""
+
+    campaign_id: str = Field(description="Identifier")
+    name: str = Field(description="Name given by the user")
+    state: CampaignState = Field(description="State")
+    seed: int = Field(description="Seed of all random numbers")
+    launcher: str = Field(description="local or fireworks")
+    created: datetime = Field(description="First submission (UTC)")
+    updated: datetime = Field(description="Last change (UTC)")
+    error: str | None = Field(None, description="Why it failed")
+    config: dict[str, Any] = Field(description="The whole configuration")
+    funnel: dict[str, FunnelStage] = Field(description="What each stage let through, so far")
+    progress: list[StageProgress] = Field(description="Tasks of each stage")
+    failures: list[TaskFailure] = Field(description="Tasks that failed")
+
+
+class Prediction(BaseModel):
+    """What the composition stages said of a formula, in one campaign."""
+
+    candidate_id: str = Field(description="Identifier of the candidate")
+    campaign_id: str = Field(description="The campaign")
+    rank: int | None = Field(None, description="Rank in the campaign")
+    energy: FormationEnergyDoc | None = Field(None, description="Predicted formation energy")
+    validity: ValidityDoc | None = Field(None, description="Charge and electronegativity verdict")
+    generation: dict[str, Any] = Field(default_factory=dict, description="How it was generated")
+
+
+class Calculation(BaseModel):
+    """One calculation of a crystal."""
+
+    structure_id: str = Field(description="The structure")
+    parent_id: str | None = Field(None, description="What it was made from")
+    stage: str = Field(description="generated, relaxed or dft")
+    role: str = Field(description="candidate, element, competing or imported")
+    nsites: int = Field(description="Atoms in the cell")
+    symmetry: SpaceGroupDoc | None = Field(None, description="Space group")
+    origins: list[OriginDoc] = Field(default_factory=list, description="Methods that proposed it")
+    relaxation: RelaxationDoc | None = Field(None, description="Engine, energy, how it ended")
+    duplicate_of: str | None = Field(None, description="Lower-energy structure that it matches")
+    volume_per_atom: float = Field(description="Volume (Angstrom^3/atom)")
+
+
+class HullSummary(BaseModel):
+    """One hull, without its entries."""
+
+    hull_id: str = Field(description="Identifier")
+    chemsys: str = Field(description="Chemical system")
+    energy_source: str = Field(description="Engine of all energies")
+    version: int = Field(description="Version")
+    n_entries: int = Field(description="Number of entries")
+    created: datetime = Field(description="Date (UTC)")
+
+
+class MaterialDetail(BaseModel):
+    """All that is known about one crystal."""
+
+    material: MaterialDoc = Field(description="The discovery")
+    hull: HullSummary | None = Field(None, description="The hull that its stability refers to")
+    calculations: list[Calculation] = Field(description="Energies by source")
+    predictions: list[Prediction] = Field(description="What the composition model said")
+    competitors: list[HullEntry] = Field(description="Phases that decide its place on the hull")
+    polymorphs: list[Crystal] = Field(description="Other crystals of the same formula")
+
+
+class PhononBands(BaseModel):
+    """Phonons of one crystal, without the force constants."""
+
+    verdict: str = Field(description="stable, marginal, unstable or not_converged")
+    reason: str | None = Field(None, description="What decided")
+    engine: str = Field(description="Source of the forces")
+    tolerance: float = Field(description="Imaginary frequencies up to this are noise (THz)")
+    min_frequency: float | None = Field(None, description="Lowest frequency (THz)")
+    distances: list[float] = Field(description="Position on the path (nq,)")
+    frequencies: list[list[float]] = Field(description="(nq, branches), THz, imaginary negative")
+    qpoints: list[list[float]] = Field(description="(nq, 3), fractions of the reciprocal cell")
+    ticks: list[float] = Field(description="Positions of the labels")
+    labels: list[str] = Field(description="Names of the special points")
+    reciprocal_lattice: list[list[float]] = Field(
+        description="(3, 3), 1/Angstrom, rows are vectors, with 2 pi"
+    )
+    dos_frequencies: list[float] = Field(description="THz")
+    dos_densities: list[float] = Field(description="States/THz per cell")
+
+
+class RelaxationPath(BaseModel):
+    """Each step of a relaxation."""
+
+    energy_per_atom: list[float] = Field(description="eV/atom")
+    fmax: list[float] = Field(description="Largest force (eV/Angstrom)")
+    volume_per_atom: list[float] = Field(description="Angstrom^3/atom")
+
+
+class ContactMaps(BaseModel):
+    """Distances between the atoms of the cell, over the nearest images."""
+
+    symbols: list[str] = Field(description="Elements of the atoms (n,)")
+    relaxed: list[list[float]] = Field(description="Angstrom, (n, n)")
+    proposed: list[list[float]] | None = Field(
+        None, description="Before the relaxation (n, n); null where the atoms do not correspond"
+    )
+
+
+class Diffraction(BaseModel):
+    """A simulated powder pattern."""
+
+    wavelength: float = Field(description="Cu K-alpha (Angstrom)")
+    x: list[float] = Field(description="2 theta (degrees)")
+    y: list[float] = Field(description="Intensity, the highest is 100")
+    hkls: list[list[list[int]]] = Field(description="Families of planes of each peak")
+    d_hkls: list[float] = Field(description="Distances of the planes (Angstrom)")
+
+
+class SystemRow(BaseModel):
+    """One chemical system in a list."""
+
+    chemsys: str = Field(description="Chemical system")
+    n_entries: int = Field(description="Entries of its newest hull")
+    created: datetime = Field(description="Date of the newest hull (UTC)")
+    sources: list[str] = Field(description="Sources of energies")
+
+
+class Candidate(BaseModel):
+    """One composition that a campaign chose."""
+
+    candidate_id: str = Field(description="Identifier")
+    campaign_id: str = Field(description="The campaign")
+    formula: str = Field(description="Reduced formula")
+    rank: int | None = Field(None, description="Rank in the campaign")
+    score: float | None = Field(None, description="What candidates are ranked by (eV/atom)")
+    energy: FormationEnergyDoc | None = Field(None, description="Predicted formation energy")
+    stage: Stage = Field(description="Stage reached")
+
+
+class CandidatePage(BaseModel):
+    """One page of candidates."""
+
+    rows: list[Candidate] = Field(description="The candidates, the best first")
+    after: str | None = Field(None, description="Token of the next page; null at the end")
+
+
+class SystemDetail(BaseModel):
+    """One chemical system."""
+
+    chemsys: str = Field(description="Chemical system")
+    hulls: list[HullSummary] = Field(description="The newest hull of each source")
+    crystals: CrystalPage = Field(description="Crystals of exactly these elements")
+    candidates: list[Candidate] = Field(description="Compositions that campaigns chose")
+
+
+class Finding(BaseModel):
+    """One check of the health of the installation."""
+
+    check: str = Field(description="What was checked")
+    state: str = Field(description="ok, warning or bad")
+    finding: str = Field(description="What was found")
+    fix: str = Field(description="What to do")
+
+
+class JobCount(BaseModel):
+    """Tasks in one state."""
+
+    stage: Stage = Field(description="The stage")
+    state: str = Field(description="The state")
+    n: int = Field(description="Number of tasks")
+
+
+class Health(BaseModel):
+    """State of the installation."""
+
+    findings: list[Finding] = Field(description="What was checked")
+    jobs: list[JobCount] = Field(description="Tasks of all campaigns")
+    documents: dict[str, int] = Field(description="Documents of each collection")

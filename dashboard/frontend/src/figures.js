@@ -1,0 +1,86 @@
+// What the API answers -> the properties of a component of matterviz.
+
+const sum = (amounts) => Object.values(amounts).reduce((total, amount) => total + amount, 0)
+
+function structure(data) {
+  return { structure: data, style: "height: 100%; border-radius: 0", allow_file_drop: false }
+}
+
+function hull(data, source) {
+  if (data.chemsys.split("-").length > 4) {
+    throw new Error("A hull of more than four elements has no picture: see the table.")
+  }
+  const entries = data.entries
+    .filter((entry) => entry.outlier === null)
+    .map((entry) => ({
+      entry_id: entry.entry_id,
+      composition: entry.composition,
+      energy: entry.energy_per_atom * sum(entry.composition),
+      energy_per_atom: entry.energy_per_atom,
+      e_form_per_atom: entry.formation_energy_per_atom,
+      e_above_hull: entry.energy_above_hull,
+      is_stable: entry.energy_above_hull <= 1e-6,
+      reduced_formula: entry.formula,
+      name: entry.formula,
+    }))
+  const ring = new URL(source, location.href).searchParams.get("ring")
+  return {
+    entries,
+    highlighted_entries: ring ? [ring] : [],
+    max_hull_dist_show_phases: 0.3,
+    enable_structure_preview: false,
+    style: "height: 100%; width: 100%",
+  }
+}
+
+function phonons(data) {
+  const label = (text) => text.replace("GAMMA", "Γ").replace("_", "")
+  const indices = data.ticks.map((tick) =>
+    data.distances.findIndex((distance) => Math.abs(distance - tick) < 1e-4),
+  )
+  const names = data.labels.map(label)
+  const at = new Map(indices.map((index, i) => [index, names[i]]))
+  const branches = indices.slice(1).map((end, i) => ({
+    start_index: indices[i],
+    end_index: end,
+    name: `${names[i]}-${names[i + 1]}`,
+  }))
+  const band_structs = {
+    recip_lattice: { matrix: data.reciprocal_lattice },
+    qpoints: data.qpoints.map((frac_coords, i) => ({
+      label: at.get(i) ?? null,
+      frac_coords,
+      distance: data.distances[i],
+    })),
+    branches,
+    labels_dict: Object.fromEntries(indices.map((index, i) => [names[i], data.qpoints[index]])),
+    distance: data.distances,
+    nb_bands: data.frequencies[0].length,
+    bands: data.frequencies[0].map((_, band) => data.frequencies.map((row) => row[band])),
+    has_imaginary_modes: data.min_frequency < -data.tolerance,
+  }
+  const doses = {
+    type: "phonon",
+    frequencies: data.dos_frequencies,
+    densities: data.dos_densities,
+  }
+  return { band_structs, doses, style: "height: 100%" }
+}
+
+function diffraction(data) {
+  const hkls = data.hkls.map((family) => family.map((hkl) => ({ hkl })))
+  return {
+    patterns: { x: data.x, y: data.y, hkls, d_hkls: data.d_hkls },
+    wavelength: data.wavelength,
+    annotate_peaks: 5,
+    allow_file_drop: false,
+    style: "height: calc(100% - 16px)",
+  }
+}
+
+export const FIGURES = {
+  Structure: [() => import("mv/structure/Structure.svelte"), structure],
+  ConvexHull: [() => import("mv/convex-hull/ConvexHull.svelte"), hull],
+  BandsAndDos: [() => import("mv/spectral/BandsAndDos.svelte"), phonons],
+  XrdPlot: [() => import("mv/xrd/XrdPlot.svelte"), diffraction],
+}

@@ -1,0 +1,1 @@
+"""The pages: what the API answers, as HTML that works without scripts."""

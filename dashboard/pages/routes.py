@@ -1,0 +1,139 @@
+"""The pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
+
+from dashboard.api import answers
+from dashboard.api.routes import Data, Identifier, Material
+from dashboard.pages.columns import COLUMNS, DEFAULT_COLUMNS, PageQuery
+from dashboard.pages.periodic import PERIODIC
+from dashboard.pages.reference import endpoints
+from dashboard.pages.templating import address, render
+from screening.checkpoints import bundled_names, read_card
+from screening.errors import CheckpointError, InputError
+from stores import crystals
+from stores.browse import CandidateQuery
+from stores.lineage import lineage
+from stores.progress import campaign_names
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/")
+def campaigns(request: Request, database: Data) -> HTMLResponse:
+    """Show all campaigns."""
+    return render(request, "campaigns.html.j2", campaigns=answers.list_campaigns(database))
+
+
+@router.get("/campaigns/{campaign_id}")
+def campaign(request: Request, database: Data, campaign_id: Identifier) -> HTMLResponse:
+    """Show one campaign."""
+    return render(request, "campaign.html.j2", **_campaign(database, campaign_id))
+
+
+@router.get("/campaigns/{campaign_id}/progress")
+def campaign_progress(request: Request, database: Data, campaign_id: Identifier) -> HTMLResponse:
+    """Show the part of a campaign's page that changes while it runs."""
+    return render(request, "progress.html.j2", **_campaign(database, campaign_id))
+
+
+def _campaign(database: Data, campaign_id: str) -> dict[str, Any]:
+    try:
+        found = answers.get_campaign(database, campaign_id)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None
+    query = CandidateQuery(campaign=found.campaign_id, limit=20)
+    return {"campaign": found, "candidates": answers.list_candidates(database, query)}
+
+
+@router.get("/discoveries")
+def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Query()]) -> Response:
+    """Show crystals that match a filter."""
+    if "" in request.query_params.values() and query.after is None:  # a form without scripts
+        return RedirectResponse(address("/discoveries", query.asked()), status_code=303)
+    page = answers.list_materials(database, query.discoveries())
+    shown = query.columns or DEFAULT_COLUMNS
+    return render(
+        request,
+        "discoveries.html.j2",
+        page=page,
+        query=query,
+        asked=query.asked(),
+        columns={name: COLUMNS[name] for name in COLUMNS if name in shown},
+        all_columns=COLUMNS,
+        periodic=PERIODIC,
+        campaign_names=campaign_names(database),
+    )
+
+
+@router.get("/materials/{material_id}")
+def material(request: Request, database: Data, material: Material) -> HTMLResponse:
+    """Show one crystal."""
+    detail = answers.get_material(database, material)
+    phonon = crystals.get_phonon(database, material.structure_id)
+    conventional = answers.cell(material, "conventional")
+    return render(
+        request,
+        "material.html.j2",
+        detail=detail,
+        material=material,
+        phonon=phonon,
+        cell=conventional,
+        own=answers.cell(material, "own"),
+        hull=detail.hull,
+        history=lineage(database, material.material_id),
+        steps=answers.or_none(answers.get_relaxation, database, material),
+        contacts=answers.or_none(answers.get_contacts, database, material),
+        campaign_names=campaign_names(database),
+        models=bundled_names(),
+    )
+
+
+@router.get("/systems")
+def systems(request: Request, database: Data) -> HTMLResponse:
+    """Show all chemical systems."""
+    return render(request, "systems.html.j2", systems=answers.list_systems(database))
+
+
+@router.get("/systems/{chemsys}")
+def system(request: Request, database: Data, chemsys: Identifier) -> HTMLResponse:
+    """Show one chemical system."""
+    detail = answers.get_system(database, chemsys)
+    names = campaign_names(database)
+    return render(request, "system.html.j2", system=detail, campaign_names=names)
+
+
+@router.get("/models")
+def models(request: Request) -> HTMLResponse:
+    """Show the models that come with the package."""
+    cards = [read_card(name) for name in bundled_names()]
+    return render(request, "models.html.j2", cards=cards)
+
+
+@router.get("/models/{name}")
+def model(request: Request, name: Identifier) -> HTMLResponse:
+    """Show one model."""
+    if name not in bundled_names():
+        raise HTTPException(404, f"there is no model {name!r}: there are {bundled_names()}")
+    try:
+        card = read_card(name)
+    except CheckpointError as error:
+        raise HTTPException(404, str(error)) from None
+    return render(request, "model.html.j2", card=card)
+
+
+@router.get("/health")
+def health(request: Request, database: Data) -> HTMLResponse:
+    """Show the state of the installation."""
+    return render(request, "health.html.j2", health=answers.get_health(database))
+
+
+@router.get("/api")
+def api(request: Request) -> HTMLResponse:
+    """Show the documentation of the JSON API."""
+    return render(request, "api.html.j2", endpoints=endpoints(request.app.openapi()))
