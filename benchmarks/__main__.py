@@ -51,6 +51,9 @@ BENCHMARKS = {
         "random_crystals", 50, "compositions", "random symmetric crystals, against pyxtal"
     ),
     "hull": Benchmark("hull", 1000, "phases", "energies above the hull, against pymatgen"),
+    "sites": Benchmark(
+        "site_likelihood", 30, "systems", "all substitutions, against plain Python", unasked=False
+    ),
     "funnel": Benchmark(
         "funnel", 5_000_000, "compositions", "from the generator to the best 100", unasked=False
     ),

@@ -14,6 +14,7 @@ from screening.checkpoints.io import file_sha256
 from screening.elements import atomic_number
 from screening.errors import InputError
 from screening.structure.bank import Bank
+from screening.structure.sites import BANK
 from screening.structure.sites.data import SiteTable
 from screening.structure.sites.likelihood import SiteLikelihood
 from screening.structure.sites.likely import LikelyCompositions
@@ -29,6 +30,7 @@ from screening.training.data import STRUCTURE_COLUMNS, canonical_formulas, read_
 from screening.training.request import parse_options, plain_metrics
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from screening.structure.crystals import Crystal
@@ -49,6 +51,9 @@ class SiteEvaluation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     plots: Path | None = Field(None, description="Folder for figures")
+    bank: str = Field(
+        BANK, description="Bank whose prototypes are the templates; empty: build it from the file"
+    )
     cases: str = Field("Mn-Ge,Li-Mn-Ge", description="Systems that are looked at, by commas")
 
 
@@ -65,12 +70,12 @@ class _Measured:
 def evaluate_sites(request: EvaluateRequest) -> dict[str, Any]:
     """Measure site errors, structure ranks, optimality scores and case studies.
 
-    Measured are the crystals of the file whose formulas the networks have not seen. Their templates
-    come from the same file, and no template carries elements:
+    Measured are the crystals of the file whose formulas the networks have not seen. Templates carry
+    no elements:
 
-    - ``own_template``: of all crystals, the measured ones included, as in the paper;
-    - ``other_templates``: of crystals with other formulas only; a crystal without a template counts
-      as not found.
+    - ``own_template``: all prototypes, those of the measured crystals included, as in the paper;
+    - ``other_templates``: prototypes that are known with formulas that the networks have seen; a
+      crystal without a template counts as not found.
 
     Returns
     -------
@@ -97,10 +102,7 @@ def evaluate_sites(request: EvaluateRequest) -> dict[str, Any]:
     measured = _Measured(
         crystals, described.formulas, checkpoint.tensors["seen_formulas"], request.seed
     )
-    banks = {
-        "own_template": Bank.from_table(table),
-        "other_templates": Bank.from_table(table[~new]),
-    }
+    banks = _banks(options.bank, table, new, measured.seen)
     results: dict[str, Any] = {
         "n": len(crystals),
         "sites": site_metrics(model, sites, np.arange(len(sites)), seed=request.seed),
@@ -123,6 +125,22 @@ def evaluate_sites(request: EvaluateRequest) -> dict[str, Any]:
     return plain
 
 
+def _banks(
+    name: str, table: pd.DataFrame, new: NDArray[np.bool_], seen: NDArray[np.uint32]
+) -> dict[str, Bank]:
+    """Choose the templates of both parts."""
+    if name:
+        bank = Bank.load(name)
+        return {
+            "own_template": bank,
+            "other_templates": bank.subset(~unseen(bank.formulas, seen)),
+        }
+    return {
+        "own_template": Bank.from_table(table),
+        "other_templates": Bank.from_table(table[~new]),
+    }
+
+
 def _measure(
     model: SiteLikelihood,
     bank: Bank,
@@ -131,7 +149,7 @@ def _measure(
     formulas: list[str],
 ) -> tuple[dict[str, Any], dict[Score, Drawn]]:
     """Do both tests and the case studies with one choice of templates, by each score."""
-    likelihoods = model.of_bank(bank, cached=False)
+    likelihoods = model.of_bank(bank)
     known = ~unseen(bank.formulas, measured.seen)
     tables: dict[str, Singles] = {
         score: template_scores(bank, likelihoods, score, known=known) for score in SCORES

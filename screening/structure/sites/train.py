@@ -110,7 +110,7 @@ def train_sites(request: TrainRequest) -> Card:
     test = held_out(table.formulas, fraction=options.test_fraction, seed=request.seed)
     test_sites = test[table.sites.crystals]
     sources = [describe(path, n) for path, n in zip(request.data, rows, strict=True)]
-    key = content_hash([source.sha256 for source in sources], options.model_dump())
+    key = content_hash([source.sha256 for source in sources], options.model_dump(exclude={"bank"}))
     network = _fit(table, np.flatnonzero(~test_sites), options, request, key)
     tensors = {
         name: value.half().numpy() if value.is_floating_point() else value.numpy()
