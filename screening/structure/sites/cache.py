@@ -1,8 +1,8 @@
-"""Likelihoods of the sites of known prototypes, kept small inside a checkpoint.
+"""What the networks know of the sites of a bank, kept small inside a checkpoint.
 
-A fingerprint takes a fraction of a millisecond, a bank has tens of thousands of sites. Their table
-of likelihoods is kept as a product of two narrow matrices, the larger in 8 bits, with a key of
-each prototype's geometry: any bank, or part of one, finds those of its prototypes that are there.
+A fingerprint and its way through the encoder take a fraction of a millisecond, a bank has tens of
+thousands of sites. Their latent variables are kept in 8 bits, with a key of each prototype's
+geometry: any bank, or part of one, finds those of its prototypes that are there.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Singles = NDArray[np.float32]
 
 PREFIX = "cache_"
-RANK = 48
-"""Width of the narrow matrices."""
 _LARGEST = 127
 
 
@@ -45,7 +43,7 @@ def prototype_keys(bank: Bank) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class SiteCache:
-    """log P(element | site) of the orbits of prototypes, ``left * scales @ right + mean``.
+    """Latent variables of the orbits of prototypes.
 
     Attributes
     ----------
@@ -53,42 +51,32 @@ class SiteCache:
         `prototype_keys`, ascending, shape ``(p,)``.
     starts
         First orbit of each, then the number of orbits, shape ``(p + 1,)``, int32.
-    left
-        Shape ``(o, r)``, int8.
+    latent
+        In units of `scales`, shape ``(o, l)``, int8.
     scales
-        Unit of each column of `left`, shape ``(r,)``.
-    right
-        Shape ``(r, e)``.
-    mean
-        Shape ``(e,)``.
+        Shape ``(l,)``.
+    ratios
+        Smallest distance in the crystal over the site's, shape ``(o,)``.
     """
 
     keys: NDArray[np.uint64]
     starts: NDArray[np.int32]
-    left: NDArray[np.int8]
+    latent: NDArray[np.int8]
     scales: Singles
-    right: NDArray[np.float16]
-    mean: Singles
+    ratios: NDArray[np.float16]
 
     @classmethod
-    def of(cls, bank: Bank, log_likelihoods: Singles, rank: int = RANK) -> Self:
-        """Approximate the likelihoods of a bank's orbits, shape ``(o, e)``."""
+    def of(cls, bank: Bank, latent: Singles, ratios: Singles) -> Self:
+        """Keep the latent variables ``(o, l)`` and ratios ``(o,)`` of a bank's orbits."""
         keys, first = np.unique(prototype_keys(bank), return_index=True)
         starts, orbits = _orbits(bank, first)
-        values = log_likelihoods[orbits].astype(np.float64)
-        mean = values.mean(axis=0)
-        centred = values - mean
-        _, vectors = np.linalg.eigh(centred.T @ centred)
-        right = vectors[:, ::-1][:, :rank].T
-        left = centred @ right.T
-        scales = np.maximum(np.abs(left).max(axis=0, initial=0.0) / _LARGEST, 1e-12)
+        scales = np.maximum(np.abs(latent).max(axis=0, initial=0.0) / _LARGEST, 1e-12)
         return cls(
             keys=keys,
             starts=starts,
-            left=np.round(left / scales).astype(np.int8),
+            latent=np.round(latent[orbits] / scales).astype(np.int8),
             scales=scales.astype(np.float32),
-            right=np.ascontiguousarray(right, dtype=np.float16),
-            mean=mean.astype(np.float32),
+            ratios=ratios[orbits].astype(np.float16),
         )
 
     @classmethod
@@ -102,13 +90,13 @@ class SiteCache:
         """Arrays by name, for a checkpoint."""
         return {PREFIX + item.name: getattr(self, item.name) for item in fields(self)}
 
-    def find(self, bank: Bank) -> tuple[NDArray[np.int64], NDArray[np.int64], Singles]:
+    def find(self, bank: Bank) -> tuple[NDArray[np.int64], NDArray[np.int64], Singles, Singles]:
         """Look up the prototypes of a bank.
 
         Returns
         -------
-        The prototypes that are not here, the orbits of those that are, ``(n,)``, and the
-        likelihoods of these orbits, ``(n, e)``.
+        The prototypes that are not here, the orbits of those that are, ``(n,)``, and the latent
+        variables ``(n, l)`` and ratios ``(n,)`` of these orbits.
         """
         keys = prototype_keys(bank)
         places = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
@@ -116,8 +104,8 @@ class SiteCache:
         _, orbits = _orbits(bank, np.flatnonzero(known))
         lengths = np.diff(self.starts)[places[known]]
         own = _ranges(self.starts[places[known]].astype(np.int64), lengths)
-        values = (self.left[own] * self.scales) @ self.right.astype(np.float32) + self.mean
-        return np.flatnonzero(~known), orbits, values.astype(np.float32)
+        latent = self.latent[own] * self.scales
+        return np.flatnonzero(~known), orbits, latent, self.ratios[own].astype(np.float32)
 
 
 def _orbits(

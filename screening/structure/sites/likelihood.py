@@ -15,7 +15,7 @@ from screening.structure.sites.fingerprints import Sites, fingerprints
 from screening.structure.sites.network import SiteNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from screening.schemas import CheckpointRef
     from screening.structure.bank import Bank
@@ -76,8 +76,8 @@ class SiteLikelihood:
         bank
             Any bank, or part of one.
         cached
-            Take what the checkpoint holds of the bank's prototypes, which is close to the exact
-            value (the card's ``cache_error``) and needs no fingerprints.
+            Take what the checkpoint holds of the bank's prototypes, in 8 bits, which needs no
+            fingerprints.
 
         Returns
         -------
@@ -85,14 +85,18 @@ class SiteLikelihood:
         """
         if self.cache is None or not cached:
             return self.of_crystals([bank.crystal(p) for p in range(bank.n_prototypes)])
-        missing, orbits, values = self.cache.find(bank)
+        missing, orbits, latent, ratios = self.cache.find(bank)
         result = np.empty((len(bank.letters), MAX_Z + 1), dtype=np.float32)
-        result[orbits] = np.clip(values, np.log(FLOOR), 0.0)
+        result[orbits] = self._of_latent(latent, ratios)
         others = np.ones(len(result), dtype=bool)
         others[orbits] = False
         result[others] = self.of_crystals([bank.crystal(p) for p in missing.tolist()])
-        result[:, 0] = np.log(FLOOR)
         return result
+
+    def cache_of(self, bank: Bank) -> SiteCache:
+        """Make a cache of the sites of a bank."""
+        sites = Sites.of([bank.crystal(p) for p in range(bank.n_prototypes)])
+        return SiteCache.of(bank, *self._encode(sites, np.arange(len(sites))))
 
     def of_crystals(self, crystals: Sequence[Crystal]) -> Singles:
         """Give log P(element | site) of all orbits of crystals, whatever their elements and size.
@@ -105,20 +109,30 @@ class SiteLikelihood:
 
     def of_sites(self, sites: Sites, rows: NDArray[np.int64] | None = None) -> Singles:
         """Give log P(element | site) of sites, all or those in `rows`; shape ``(n, 104)``."""
-        parts = [self._log_likelihood(logits) for logits, _ in self.logits(sites, rows)]
-        result: Singles = np.concatenate([np.zeros((0, MAX_Z + 1), np.float32), *parts])
-        np.maximum(result, np.log(FLOOR), out=result)
-        result[:, 0] = np.log(FLOOR)
-        return result
+        rows = np.arange(len(sites)) if rows is None else rows
+        return self._of_latent(*self._encode(sites, rows))
 
-    def _log_likelihood(self, logits: torch.Tensor) -> Singles:
+    @torch.no_grad()
+    def _encode(self, sites: Sites, rows: NDArray[np.int64]) -> tuple[Singles, Singles]:
+        """Latent variables ``(n, l)`` and ratios ``(n,)`` of sites."""
+        parts = [np.zeros((0, self.network.latent), dtype=np.float32)]
+        for start in range(0, len(rows), _CHUNK):
+            part = torch.from_numpy(fingerprints(sites, rows[start : start + _CHUNK]))
+            parts.append(self.network.encode(part)[0].numpy())
+        return np.concatenate(parts), sites.ratios[rows].astype(np.float32)
+
+    @torch.no_grad()
+    def _of_latent(self, latent: Singles, ratios: Singles) -> Singles:
+        """Floored log-likelihoods, shape ``(n, 104)``."""
+        logits = self.network.classify(torch.from_numpy(latent), torch.from_numpy(ratios))
         logs = (
             torch.log_softmax(logits, dim=1)
             if self.classifier == "softmax"
             else torch.nn.functional.logsigmoid(logits)
         )
-        values: Singles = logs.numpy()
-        return values
+        result: Singles = logs.clamp_min(float(np.log(FLOOR))).numpy()
+        result[:, 0] = np.log(FLOOR)
+        return result
 
     def element_weights(self) -> Singles:
         """Weights of the site classifier's last layer by atomic number, shape ``(104, width)``."""
@@ -128,15 +142,9 @@ class SiteLikelihood:
         return weights
 
     @torch.no_grad()
-    def logits(
-        self, sites: Sites, rows: NDArray[np.int64] | None = None
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Logits of site and size classifier, each ``(n, 104)``, in chunks of the sites."""
-        rows = np.arange(len(sites)) if rows is None else rows
-        for start in range(0, len(rows), _CHUNK):
-            part = rows[start : start + _CHUNK]
-            x = torch.from_numpy(fingerprints(sites, part))
-            latent, _ = self.network.encode(x)
-            logits = self.network.classify(latent, torch.from_numpy(sites.ratios[part]).float())
-            nearest = torch.from_numpy(sites.nearest[part]).float()
-            yield logits, self.network.refine(latent, logits, nearest)
+    def logits(self, sites: Sites, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give the logits of the site and of the size classifier for sites, each ``(n, 104)``."""
+        latent, ratios = (torch.from_numpy(array) for array in self._encode(sites, rows))
+        nearest = torch.from_numpy(sites.nearest[rows]).float()
+        logits = self.network.classify(latent, ratios)
+        return logits, self.network.refine(latent, logits, nearest)

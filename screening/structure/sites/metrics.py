@@ -40,11 +40,9 @@ def site_metrics(
     Number of sites, and for ``size`` (the softmax classifier of the paper) and ``topology``:
     ``error`` (the likeliest element is wrong) with its 95 % interval, and ``error_top5``.
     """
-    both = list(model.logits(sites, rows))
     metrics: dict[str, Any] = {"n_sites": len(rows)}
     truth = torch.from_numpy(sites.species[rows])
-    for name, index in (("topology", 0), ("size", 1)):
-        logits = torch.cat([pair[index] for pair in both]) if both else torch.zeros((0, 104))
+    for name, logits in zip(("topology", "size"), model.logits(sites, rows), strict=True):
         best = logits.topk(TOP, dim=1).indices
         hits = (best == truth[:, None]).numpy()
         wrong = ~hits[:, 0]

@@ -122,7 +122,7 @@ class SiteNetwork(nn.Module):
         self.scale = nn.Parameter(torch.ones(PERSPECTIVES, POINTS))
         self.encoder = SiteEncoder(latent, channels, dropout)
         self.site = _head(latent + 1, width, dropout)
-        self.latent_size = latent_size
+        self.latent, self.latent_size = latent, latent_size
         n_inputs = MAX_Z + 2 + (latent if latent_size else 0)
         self.norm = nn.BatchNorm1d(n_inputs)
         self.size = _head(n_inputs, width, dropout)

@@ -15,7 +15,6 @@ from screening.elements import MAX_Z
 from screening.errors import InputError
 from screening.identity import content_hash
 from screening.structure.bank import Bank
-from screening.structure.sites.cache import SiteCache
 from screening.structure.sites.data import SiteTable, read_sites
 from screening.structure.sites.fingerprints import fingerprints
 from screening.structure.sites.likelihood import SITE_CLASS, SiteLikelihood
@@ -145,20 +144,11 @@ def train_sites(request: TrainRequest) -> Card:
     model = SiteLikelihood(arguments, tensors, card.ref())
     metrics = site_metrics(model, table.sites, np.flatnonzero(test_sites), seed=request.seed)
     if options.bank:
-        kept, metrics["cache_error"] = _cache(model, Bank.load(options.bank))
-        tensors |= kept
+        tensors |= model.cache_of(Bank.load(options.bank)).to_tensors()
     card = card.model_copy(update={"metrics": metrics, "wall_time": time.monotonic() - start})
     card = save_checkpoint(request.out, tensors, card)
     clear_states(request)
     return card
-
-
-def _cache(model: SiteLikelihood, bank: Bank) -> tuple[dict[str, NDArray[Any]], float]:
-    """Keep the likelihoods of a bank's sites; also return the error of that (root mean square)."""
-    exact = model.of_bank(bank, cached=False)
-    cache = SiteCache.of(bank, exact)
-    _, orbits, values = cache.find(bank)
-    return cache.to_tensors(), float(np.sqrt(((values - exact[orbits]) ** 2).mean()))
 
 
 def _fit(

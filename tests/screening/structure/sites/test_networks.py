@@ -127,14 +127,14 @@ def test_likelihoods_are_a_table(trained, small_bank):
 def test_cache_holds_a_bank_and_its_parts(trained, small_bank, make):
     model = SiteLikelihood.load(str(trained[0]))
     exact = model.of_bank(small_bank, cached=False)
-    model.cache = SiteCache.from_tensors(SiteCache.of(small_bank, exact).to_tensors())
+    model.cache = SiteCache.from_tensors(model.cache_of(small_bank).to_tensors())
     assert np.abs(model.of_bank(small_bank) - exact).max() < 0.1
     part = small_bank.subset(small_bank.prototypes != small_bank.prototypes[0])
-    missing, orbits, _ = model.cache.find(part)
+    missing, orbits, _, _ = model.cache.find(part)
     assert not len(missing)
     assert len(orbits) == len(part.letters)
     other = Bank.from_structures([*make.textbook(), make.wurtzite("Zn", "O")])
-    missing, _, _ = model.cache.find(other)
+    missing, *_ = model.cache.find(other)
     assert len(missing) == 1
     new = np.repeat(np.arange(other.n_prototypes), np.diff(other.orbit_start)) == missing[0]
     mixed, calculated = model.of_bank(other), model.of_bank(other, cached=False)
