@@ -17,8 +17,6 @@ from screening.errors import InputError
 from screening.structure.sites import BANK, CHECKPOINT, MAX_ELEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from screening.schemas import CheckpointRef
 
 
@@ -89,7 +87,7 @@ class LikelyGenerator:
             order = order[packed.n_atoms()[order] <= self.max_atoms]
         return packed[order[: self.limit]]
 
-    def _systems(self) -> list[Collection[int]]:
+    def _systems(self) -> list[tuple[int, ...]]:
         """Atomic numbers of the systems that are asked for."""
         allowed = set(self.elements) - set(self.excluded)
         numbers = sorted(atomic_number(symbol) for symbol in allowed)

@@ -88,7 +88,7 @@ class SiteDecoder(nn.Module):
 
 def _length(channels: Sequence[int]) -> int:
     """Points that are left after the convolutions."""
-    return POINTS // (4 * 2 ** (len(channels) - 1))
+    return POINTS // 4 >> (len(channels) - 1)
 
 
 class SiteNetwork(nn.Module):

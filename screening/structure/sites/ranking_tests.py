@@ -58,7 +58,9 @@ def rank_figures(ranks: Floats, seed: int) -> dict[str, Any]:
     figures: dict[str, Any] = {"n": len(ranks), "with_template": float(np.isfinite(ranks).mean())}
     for top in TOPS:
         figures[f"top{top}"] = float((ranks <= top).mean())
-        figures[f"top{top}_interval"] = bootstrap_interval(ranks <= top, seed=seed)
+        figures[f"top{top}_interval"] = bootstrap_interval(
+            (ranks <= top).astype(np.float64), seed=seed
+        )
     median = float(np.median(ranks)) if len(ranks) else np.inf
     figures["median_rank"] = median if np.isfinite(median) else None
     return figures
