@@ -57,6 +57,9 @@ BENCHMARKS = {
     "predict": Benchmark(
         "predict", 20, "formulas", "from a formula to its candidates", unasked=False
     ),
+    "sites": Benchmark(
+        "site_likelihood", 30, "systems", "all substitutions, against plain Python", unasked=False
+    ),
     "funnel": Benchmark(
         "funnel", 5_000_000, "samples", "autoregressive, to the best 100", unasked=False
     ),

@@ -18,7 +18,10 @@ def register(app: typer.Typer) -> None:
 
 def train(
     model: Annotated[
-        str, typer.Argument(help="compositions, matgan, energy, symmetry or prototypes.")
+        str,
+        typer.Argument(
+            help="compositions, matgan, energy, symmetry, prototypes or site-likelihood."
+        ),
     ],
     data: DataOption,
     out: Annotated[
@@ -53,7 +56,9 @@ def train(
 
 
 def evaluate(
-    what: Annotated[str, typer.Argument(help="generation, energy, symmetry or structures.")],
+    what: Annotated[
+        str, typer.Argument(help="generation, energy, symmetry, structures or site-likelihood.")
+    ],
     data: Annotated[Path, typer.Option("--data", help="Parquet file.")],
     checkpoint: Annotated[
         str | None,

@@ -19,7 +19,7 @@ name: li-mn-s
 seed: 42
 
 generation:
-  method: enumeration      # enumeration, autoregressive, matgan, formulas
+  method: enumeration      # enumeration, site-likelihood, autoregressive, matgan, formulas
   chemsys: Li-Mn-S
   max_atoms: 10            # per formula unit
 

@@ -8,10 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
-from screening.errors import DatabaseError
+from screening.errors import DatabaseError, InputError
 from screening.generation import CHECKPOINTS, CompositionGenerator, make_generator
 from screening.identity import content_hash, make_id
 from screening.schemas import BatchDoc, CheckpointRef, Stage
+from screening.structure.sites import BANK, CHECKPOINT
+from screening.structure.sites.generator import LikelyGenerator
 from stores import Database
 
 
@@ -22,10 +24,11 @@ class GenerationMaker(StageMaker):
     Attributes
     ----------
     method
-        ``enumeration`` (all charge-balanced compositions of `chemsys`), ``autoregressive`` and
+        ``enumeration`` (all charge-balanced compositions of `chemsys`), ``site-likelihood`` (the
+        compositions of `chemsys` that suit known prototypes, best first), ``autoregressive`` and
         ``matgan`` (sampled by a trained network), or ``formulas`` (the given ones).
     chemsys
-        Elements that may occur, such as ``Li-Mn-S``; needed for the enumeration, a restriction for
+        Elements that may occur, such as ``Li-Mn-S``; needed for the first two, a restriction for
         the others.
     required
         Elements that must occur.
@@ -39,7 +42,8 @@ class GenerationMaker(StageMaker):
     table, alloys, mixed_valence
         Rules of the enumeration.
     n_samples
-        Samples of a network in all batches together; empty for the others: all.
+        Samples of a network, or compositions of another method, in all batches together; empty for
+        the others: all.
     batch_size
         Samples, or compositions that are tried, per batch.
     checkpoint
@@ -53,7 +57,9 @@ class GenerationMaker(StageMaker):
 
     name: str = "generation"
     stage: ClassVar[Stage] = Stage.GENERATION
-    method: Literal["enumeration", "autoregressive", "matgan", "formulas"] = "enumeration"
+    method: Literal["enumeration", "site-likelihood", "autoregressive", "matgan", "formulas"] = (
+        "enumeration"
+    )
     chemsys: Annotated[str | None, Field(pattern=r"^[A-Za-z]+(-[A-Za-z]+)*$")] = None
     required: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -78,13 +84,16 @@ class GenerationMaker(StageMaker):
         for name in ("temperature", "amount_temperature"):
             if values[name] is None:  # that of the checkpoint
                 values.pop(name)
+        if self.method == LikelyGenerator.name:
+            values["bank"] = self._reference(BANK).sha256
         return values
 
     def model(self) -> CheckpointRef | None:
         """Return the trained generator's checkpoint, if the method has one."""
-        if self.method not in CHECKPOINTS:
+        bundled = CHECKPOINTS | {LikelyGenerator.name: CHECKPOINT}
+        if self.method not in bundled:
             return None
-        return self._reference(self.checkpoint or CHECKPOINTS[self.method])
+        return self._reference(self.checkpoint or bundled[self.method])
 
     def generator(self) -> CompositionGenerator:
         """Make the generator.
@@ -94,6 +103,8 @@ class GenerationMaker(StageMaker):
         InputError
             If the chemical space is empty or an element is unknown.
         """
+        if self.method == LikelyGenerator.name:
+            return self._likely()
         return make_generator(
             self.method,
             seed=self.seed or 0,
@@ -112,6 +123,22 @@ class GenerationMaker(StageMaker):
             checkpoint=self.checkpoint,
             temperature=self.temperature,
             amount_temperature=self.amount_temperature,
+        )
+
+    def _likely(self) -> LikelyGenerator:
+        """Make the generator of likely compositions, which draws no samples."""
+        if self.formulas is not None:
+            raise InputError(f"method={self.method!r}: formulas are for method='formulas'")
+        limits = {"min_elements": self.min_elements, "max_elements": self.max_elements}
+        return LikelyGenerator(
+            elements=tuple(self.chemsys.split("-")) if self.chemsys else (),
+            required=tuple(self.required),
+            excluded=tuple(self.excluded),
+            max_atoms=self.max_atoms,
+            limit=self.n_samples,
+            batch_size=self.batch_size,
+            checkpoint=self.checkpoint or CHECKPOINT,
+            **{name: value for name, value in limits.items() if value is not None},
         )
 
     @stage_job

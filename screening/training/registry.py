@@ -20,6 +20,7 @@ TRAINERS = {
     "symmetry": "screening.symmetry.train:train_symmetry",
     "prototypes": "screening.structure.bank:train_prototypes",
     "ranker": "screening.structure.ranker_training:train_ranker",
+    "site-likelihood": "screening.structure.sites.train:train_sites",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
@@ -28,6 +29,7 @@ EVALUATORS = {
     "energy": "screening.energy.evaluate:evaluate_energy",
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
     "structures": "screening.structure.evaluate:evaluate_structures",
+    "site-likelihood": "screening.structure.sites.evaluate:evaluate_sites",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 

@@ -30,6 +30,15 @@ def test_a_network_writes_batches_that_can_be_made_alone(database, method):
         assert batch.model.name == CHECKPOINTS[method]
 
 
+def test_likely_compositions_are_batches_too(database):
+    likely = GenerationMaker(method="site-likelihood", chemsys="Li-O", n_samples=4, batch_size=3)
+    job = likely.make(1)
+    response = run_locally(job, log=False, store=database.job_store(), raise_immediately=True)
+    batch = read_batch(database, response[job.uuid][1].output.ids[0])
+    assert batch.counts.tolist() == likely.generator().batch(1).counts.tolist()
+    assert (batch.method, batch.n, batch.model.name) == ("site-likelihood", 1, "site-likelihood")
+
+
 def test_what_decides_the_result_is_part_of_the_identity():
     keys = [
         maker("autoregressive").task_key(0),
