@@ -167,7 +167,7 @@ class Database:
         A query that takes longer than `max_time_ms` is an InputError: it can be narrowed.
         """
         projection = {"_id": 0, **dict.fromkeys(fields, 1)}
-        options = {"max_time_ms": max_time_ms} if max_time_ms else {}
+        options: dict[str, Any] = {"max_time_ms": max_time_ms} if max_time_ms else {}
         with self.guard():
             yield from self.store(name).query(
                 criteria, projection, sort, limit=limit, blobs=blobs, **options
