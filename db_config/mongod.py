@@ -48,7 +48,6 @@ USERS = {
 FLAGS = [
     "--auth", "--nounixsocket", "--filePermissions", "0600",
     "--networkMessageCompressors", "disabled",  # CVE-2025-14847 in 6.0.0 to 6.0.26
-    "--wiredTigerCacheSizeGB", "0.25",
     "--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=20MB)",
     "--setParameter", "diagnosticDataCollectionEnabled=false",
     "--setParameter", "tcmallocAggressiveMemoryDecommit=1",
@@ -220,7 +219,8 @@ class EmbeddedServer:
         log = self.folder / "mongod.log"
         command = [
             str(binary), "--dbpath", str(self.folder / "db"), "--bind_ip", str(socket),
-            "--logpath", str(log), "--logappend", *FLAGS,
+            "--logpath", str(log), "--logappend",
+            "--wiredTigerCacheSizeGB", str(self.settings.cache_gb), *FLAGS,
         ]  # fmt: skip
         log_start = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:

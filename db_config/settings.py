@@ -47,6 +47,12 @@ class Settings(BaseSettings):
     launchpad_file: Path | None = Field(
         None, description="Your FireWorks my_launchpad.yaml; empty: one beside the results"
     )
+    cache_gb: float = Field(
+        0.25,
+        ge=0.25,
+        le=1000,
+        description="Memory that the embedded server keeps data in (GB); more for large databases",
+    )
     dashboard_token: SecretStr | None = Field(
         None,
         min_length=16,

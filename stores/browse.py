@@ -14,6 +14,7 @@ from pymongo.errors import ExecutionTimeout
 from screening.composition import pretty_formula
 from screening.elements import symbols
 from screening.errors import InputError
+from stores.builders import STABLE
 from stores.filters import parse_filter
 from stores.queries import MATERIAL_FIELDS, Page, find, subsystems
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 500
 """Rows of one page."""
-COUNT_LIMIT = 10_000
-COUNT_MS = 100
+COUNT_LIMIT = 1000
+COUNT_MS = 30
+"""Matches are counted up to so many, and for so long: a list comes at once."""
 FIND_MS = 10_000
 """Nobody waits longer for a page."""
 MAX_WITHIN = 10
@@ -138,6 +140,8 @@ class DiscoveryQuery(Question):
             "campaign_ids": self.campaign,
         }
         parts += [{field: value} for field, value in equal.items() if value is not None]
+        if self.stable:
+            parts.append({"energy_above_hull": {"$lte": STABLE}})  # bounds on every index
         if self.known is not None:
             parts.append({"known": True} if self.known else {"known": {"$ne": True}})
         if self.phonons:
@@ -153,13 +157,21 @@ class DiscoveryQuery(Question):
         elif self.elements:
             operator = "$all" if self.match == "all" else "$in"
             parts.append({"elements": {operator: self.elements}})
+            # the same once more, as an index of another field can tell it
+            some = [[el] for el in self.elements] if self.match == "all" else [self.elements]
+            parts += [{"chemsys": _has_any(symbols)} for symbols in some]
         if self.without:
-            parts.append({"elements": {"$nin": self.without}})
+            parts.append({"chemsys": {"$not": _has_any(self.without)}})
         if self.chemsys:
             parts.append({"chemsys": chemical_system(self.chemsys)})
         if self.formula:
             parts.append({"formula_pretty": pretty_formula(self.formula)})
         return parts
+
+
+def _has_any(symbols: list[str]) -> dict[str, str]:
+    """Match chemical systems with any of these elements (known symbols, so only letters)."""
+    return {"$regex": f"(^|-)({'|'.join(symbols)})(-|$)"}
 
 
 def _between(field: str, low: float | None, high: float | None) -> list[dict[str, Any]]:

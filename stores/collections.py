@@ -49,6 +49,14 @@ class Collection:
     indexes: tuple[Index, ...] = field(default=())
 
 
+_FILTERED = (
+    "chemsys", "energy_above_hull", "formation_energy_per_atom", "nsites", "nelements",
+    "symmetry.number", "dynamic_stability", "is_stable", "known", "method",
+)  # fmt: skip
+"""What listings of materials are filtered by: at the end of an index, it is judged on the keys of
+the index, and only crystals that match are read."""
+
+
 _ALL = (
     Collection("campaigns", CampaignDoc, "campaign_id", (("-updated", "campaign_id"),)),
     Collection(
@@ -94,22 +102,19 @@ _ALL = (
         MaterialDoc,
         "material_id",
         (
-            ("energy_above_hull", "material_id"),
-            ("formation_energy_per_atom", "material_id"),
-            ("campaign_ids", "energy_above_hull", "material_id"),
+            ("energy_above_hull", "material_id", *_FILTERED),
+            ("formation_energy_per_atom", "material_id", *_FILTERED),
+            ("formula_pretty", "material_id", *_FILTERED),
+            ("nsites", "material_id", *_FILTERED),
+            ("symmetry.number", "material_id", *_FILTERED),
+            ("density", "material_id", *_FILTERED),
+            ("last_updated", "material_id", *_FILTERED),
+            ("elements", "energy_above_hull", "material_id", *_FILTERED),
+            ("campaign_ids", "energy_above_hull", "material_id", *_FILTERED),
             ("chemsys", "energy_above_hull", "material_id"),
-            ("elements", "energy_above_hull", "material_id"),
             ("formula_pretty", "energy_above_hull", "material_id"),
-            ("formula_pretty", "material_id"),
-            ("nelements", "energy_above_hull", "material_id"),
-            ("symmetry.number", "material_id"),
-            ("nsites", "material_id"),
-            ("density", "material_id"),
-            ("last_updated", "material_id"),
-            ("is_stable", "energy_above_hull", "material_id"),
-            ("dynamic_stability", "energy_above_hull", "material_id"),
-            ("method", "energy_above_hull", "material_id"),
             ("symmetry.number", "energy_above_hull", "material_id"),
+            ("dynamic_stability", "energy_above_hull", "material_id"),
             ("structure_id",),
             ("candidate_ids",),
         ),
@@ -137,5 +142,6 @@ OPTIMADE_INDEXES: tuple[Index, ...] = (
 
 
 def index_keys(index: Index) -> list[tuple[str, int]]:
-    """Write an index as pymongo wants it."""
-    return [(name.lstrip("-"), -1 if name.startswith("-") else 1) for name in index]
+    """Write an index as pymongo wants it; a field that comes twice counts where it comes first."""
+    names = dict.fromkeys(index)
+    return [(name.lstrip("-"), -1 if name.startswith("-") else 1) for name in names]

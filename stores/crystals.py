@@ -23,7 +23,7 @@ RELAXED_FIELDS = [
 ]
 NEIGHBOURS = 12
 """Competing phases that are listed for one crystal."""
-SYSTEM_ROWS = 500
+SYSTEM_ROWS = 200
 
 
 def get_material(database: Database, material_id: str) -> MaterialDoc:

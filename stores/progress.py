@@ -11,7 +11,7 @@ from screening.schemas import Stage
 if TYPE_CHECKING:
     from stores.database import Database
 
-COUNT_LIMIT = 10_000
+COUNT_LIMIT = 1000
 ORDER = [stage.value for stage in Stage]
 CAMPAIGN_FIELDS = (
     "campaign_id", "name", "state", "seed", "launcher", "created", "updated", "error", "funnel",

@@ -230,7 +230,7 @@ def get_system(database: Database, chemsys: str) -> SystemDetail:
         HullSummary.model_validate(hull.model_dump(include=set(HullSummary.model_fields)))
         for hull in crystals.newest_hulls(database, name)
     ]
-    query = DiscoveryQuery(chemsys=name, limit=browse.MAX_ROWS)
+    query = DiscoveryQuery(chemsys=name, limit=crystals.SYSTEM_ROWS)
     rows = crystals.system_candidates(database, name)
     return SystemDetail(
         chemsys=name,

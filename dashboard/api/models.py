@@ -74,8 +74,8 @@ class CampaignRow(BaseModel):
     created: datetime = Field(description="First submission (UTC)")
     updated: datetime = Field(description="Last change (UTC)")
     error: str | None = Field(None, description="Why it failed")
-    n_materials: int = Field(description="Crystals that it found, counted up to 10,000")
-    n_stable: int = Field(description="... that are on the hull, counted up to 10,000")
+    n_materials: int = Field(description="Crystals that it found, counted up to 1000")
+    n_stable: int = Field(description="... that are on the hull, counted up to 1000")
 
 
 class TaskFailure(BaseModel):

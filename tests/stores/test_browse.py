@@ -47,7 +47,7 @@ def test_only_short_texts_are_taken(field, value):
 
 def test_a_text_is_never_an_operator():
     query = DiscoveryQuery(method='{"$ne": 1}', campaign="$where", elements="Li", phonons="none")
-    assert set(operators(query.criteria())) == {"$and", "$all"}
+    assert set(operators(query.criteria())) == {"$and", "$all", "$regex"}
 
 
 def test_too_many_elements_for_only():
