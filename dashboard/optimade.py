@@ -136,7 +136,9 @@ def create_optimade(database: Database, address: str) -> ASGIApp:
     )
     app = create_app(config)
     published = {"type": "references", "last_modified": PUBLISHED}
-    app.state.entry_collections["references"].insert([{**r, **published} for r in REFERENCES])
+    references = app.state.entry_collections["references"]
+    if not len(references):  # the store in memory is one for all applications of a process
+        references.insert([{**r, **published} for r in REFERENCES])
     entries = app.state.entry_collections["structures"]
     entries.collection = ReadingDoor(database)
     entries.parser = Parser()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stores.database import Database
 
 FIND_MS = 10_000
-COUNT_MS = 50
+COUNT_MS = 500
 
 
 class ReadingDoor:
