@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bank, campaign, config, data, database, predict, references, report, train
+from cli import bank, campaign, compare, config, data, database, predict, references, report, train
 from screening.errors import ScreeningError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (campaign, predict, data, report, references, bank, train):
+for module in (campaign, predict, data, report, references, bank, train, compare):
     module.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(config.app, name="config")
