@@ -237,7 +237,7 @@ def _legacy_tasks(
     )
 
     both = (reference, predicted)
-    clouds = tuple(np.asarray(structure.cart_coords) for structure in both)
+    clouds = tuple(points.cloud(structure) for structure in both)
     names = tuple(LEGACY)
     return [
         (names[0:2], lambda: _energies(reference, predicted, engine)),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.constants import value
 
+from screening.dataset import symmetry_dataset
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Element, Structure
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MAX_COORDINATION = 24
+SYMPREC = 1e-5
+"""Angstrom within which atoms are equivalent."""
 SHELLS = ((2, 0), (6, 2), (10, 8), (14, 18))
 """Electrons of a full s, p, d and f shell, and where the shell begins in the vector of 32."""
 ANGSTROM_TO_BOHR = value("Angstrom star") / value("Bohr radius")
@@ -50,7 +54,9 @@ def _site_statistics(structure: Structure) -> Floats:
     from pymatgen.analysis.local_env import CrystalNN
 
     neighbours = CrystalNN(distance_cutoffs=None, x_diff_weight=0)
-    table = np.array([_site(structure, i, neighbours) for i in range(len(structure))])
+    kinds = _kinds(structure)
+    found = {int(i): _site(structure, int(i), neighbours) for i in np.unique(kinds)}
+    table = np.array([found[int(kind)] for kind in kinds])
     return np.concatenate([table.mean(0), table.std(0), table.min(0), table.max(0)])
 
 
@@ -98,13 +104,27 @@ def _orbital_field(structure: Structure) -> Floats:
 
     voronoi = VoronoiNN(allow_pathological=True)
     total = np.zeros((32, 32))
-    for index, site in enumerate(structure):
+    for index, count in zip(*np.unique(_kinds(structure), return_counts=True), strict=True):
+        site = structure[int(index)]
         centre = _valence(site.specie)
-        for near in voronoi.get_nn_info(structure, index):
+        for near in voronoi.get_nn_info(structure, int(index)):
             distance = np.linalg.norm(near["site"].coords - site.coords)
             scale = near["weight"] / (distance * ANGSTROM_TO_BOHR)
-            total += np.outer(_valence(near["site"].specie), centre) * scale
+            total += count * scale * np.outer(_valence(near["site"].specie), centre)
     return (total / len(structure)).ravel()
+
+
+def _kinds(structure: Structure) -> NDArray[np.int64]:
+    """For each atom the first that is equivalent to it; equivalent ones need no second look."""
+    found = symmetry_dataset(
+        np.asarray(structure.lattice.matrix),
+        np.asarray(structure.frac_coords),
+        np.asarray(structure.atomic_numbers),
+        SYMPREC,
+    )
+    if found is None:
+        return np.arange(len(structure), dtype=np.int64)
+    return np.asarray(found.equivalent_atoms, dtype=np.int64)
 
 
 def _valence(element: Element) -> Floats:

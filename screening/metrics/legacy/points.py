@@ -16,6 +16,7 @@ from scipy.special import logsumexp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pymatgen.core import Structure
 
     Floats = NDArray[np.float64]
 
@@ -24,6 +25,15 @@ EPSILON = 1e-3
 MAX_ITERATIONS = 100
 THRESHOLD = 1e-3
 """Stop when the potentials change by less than this (sum, Angstrom)."""
+
+
+def cloud(structure: Structure) -> Floats:
+    """Cartesian coordinates in Angstrom of the atoms inside the cell, shape ``(n, 3)``.
+
+    Fractional coordinates are brought into [0, 1), as the authors' reader of CIF files does.
+    """
+    points = np.asarray(structure.frac_coords)
+    return np.asarray((points - np.floor(points)) @ structure.lattice.matrix)
 
 
 def sinkhorn(reference: Floats, predicted: Floats) -> float:
