@@ -64,6 +64,8 @@ METRICS = {
     "distance_balanced_overlap": Metric("", 1),
 }
 """Keys of `compare`, in order."""
+RMS = {"rms_loose", "rms_strict"}
+"""Distances that only matching crystals have."""
 LEGACY = {
     "legacy_energy": Metric("eV/cell", 0),
     "legacy_energy_per_atom": Metric("eV/atom", 0),
@@ -126,7 +128,7 @@ def compare(
         for name, value in zip(names, found, strict=True):
             values[name] = _plain(value)
             if values[name] is None:
-                reasons.setdefault(name, "no value: the crystals do not match")
+                reasons.setdefault(name, "no match" if name in RMS else "no pair of atoms to judge")
     return {**values, "reasons": reasons}
 
 
@@ -203,7 +205,7 @@ def _maps(reference: Structure, predicted: Structure) -> tuple[Any, ...]:
     cells = comparable_cells(reference, predicted)
     matrices = [np.asarray(cell.distance_matrix, dtype=np.float64) for cell in cells]
     numbers = [np.asarray(cell.atomic_numbers, dtype=np.int64) for cell in cells]
-    order = align(*matrices, *numbers)
+    order = align(matrices[0], matrices[1], numbers[0], numbers[1])
     first, second = (contact_map(cell) for cell in cells)
     second = second[order][:, order]
     true, found = matrices[0], matrices[1][order][:, order]

@@ -102,4 +102,4 @@ def _errors(reference: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
             f"distances of shapes {np.shape(reference)} and {np.shape(predicted)} cannot be "
             "compared: they must have the same atoms"
         )
-    return np.asarray(second, dtype=np.float64) - first
+    return np.asarray(second - first, dtype=np.float64)

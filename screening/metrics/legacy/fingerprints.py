@@ -1,8 +1,10 @@
 """Distances of two descriptors of a crystal: local order parameters, and orbital field matrices.
 
-Own code on pymatgen's neighbours and order parameters; gives the numbers of matminer 0.10.1
-(`SiteStatsFingerprint` of `CrystalNNFingerprint`, preset "ops"; `OrbitalFieldMatrix`), checked to
-1e-9. matminer itself refuses the pandas of this platform.
+Own code on pymatgen's neighbours and order parameters, because matminer 0.10.1 refuses the pandas
+of this platform. The fingerprint has its numbers to 1e-9 (`SiteStatsFingerprint` of
+`CrystalNNFingerprint`, preset "ops"). The orbital field matrix has the numbers of the authors'
+tables; matminer's `OrbitalFieldMatrix` agrees for main-group elements only, since pymatgen sorts
+shells and matminer takes the last one, 3d, for the outermost.
 """
 
 from __future__ import annotations

@@ -18,6 +18,9 @@ from screening.metrics.legacy.wyckoff import wyckoff_errors
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
 
+FCC = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+
+
 class Engine:
     """One eV per atom, and 0.1 eV for each cubic Angstrom."""
 
@@ -117,6 +120,14 @@ def test_cells_are_made_primitive_unless_only_the_given_ones_fit():
     shifted = Structure(Lattice.cubic(3.0), ["Fe", "Fe"], [[0, 0, 0], [0.5, 0.5, 0.4]])
     assert len(comparable_cells(bcc, bcc)[0]) == 1
     assert len(comparable_cells(bcc, shifted)[0]) == 2
+
+
+def test_one_atom_has_no_pairs():
+    copper = Structure(Lattice.cubic(3.6), ["Cu"] * 4, FCC)
+    found = compare(copper, copper.copy())
+    assert found["contact_exact"] is True
+    assert found["distance_overlap"] is None
+    assert found["reasons"]["distance_overlap"] == "no pair of atoms to judge"
 
 
 def test_contact_map(perovskite):
