@@ -1,6 +1,6 @@
 """The same numbers as the libraries behind the authors' code, where these are installed.
 
-pip install point-cloud-utils superpose3d average-minimum-distance
+pip install point-cloud-utils superpose3d open3d average-minimum-distance
 pip install --no-deps matminer
 """
 
@@ -32,6 +32,22 @@ def test_superposition(clouds):
     for a, b in clouds:
         expected = superpose(a, 2 * b, None, True)[0]
         assert superposition.superpose_rmsd(a, b) == pytest.approx(expected, abs=1e-9)
+
+
+def test_closest_points(clouds):
+    open3d = pytest.importorskip("open3d")
+    registration = open3d.pipelines.registration
+    for a, b in clouds:
+        found = registration.registration_icp(
+            open3d.geometry.PointCloud(open3d.utility.Vector3dVector(b / 2)),
+            open3d.geometry.PointCloud(open3d.utility.Vector3dVector(a / 2)),
+            superposition.MAX_DISTANCE,
+            np.eye(4),
+            registration.TransformationEstimationPointToPoint(),
+            registration.ICPConvergenceCriteria(max_iteration=superposition.MAX_ITERATIONS),
+        )
+        assert found.fitness == 1
+        assert superposition.icp_rmsd(a / 2, b / 2) == pytest.approx(found.inlier_rmse, abs=1e-9)
 
 
 def test_invariants(perovskite, wrong_perovskite):
