@@ -12,6 +12,7 @@ import typer
 from cli import (
     bank,
     campaign,
+    compare,
     config,
     dashboard,
     data,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (campaign, predict, data, report, dashboard, references, bank, train):
+for module in (campaign, predict, data, report, dashboard, references, bank, train, compare):
     module.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(config.app, name="config")

@@ -1,1 +1,1 @@
-"""Metrics, with intervals; each is used by `screening evaluate` and by nothing else twice."""
+"""Metrics, with intervals: what `screening evaluate` and `screening compare` report."""
