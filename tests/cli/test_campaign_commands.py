@@ -191,14 +191,14 @@ def test_pages_follow_each_other(here, collection, machine):
     everything = [row[key] for row in rows_of(here, "query", "--in", collection)]
     seen, token = [], []
     for _ in range(len(everything)):
-        page = ["query", "--in", collection, "--limit", "7", *token]
+        page = ["query", "--in", collection, "--limit", "3", *token]
         seen += [row[key] for row in rows_of(here, *page)]
         out, err = here(*page, *machine)
         found = re.search(r"^more: --after (\S+)$", err if machine else out, re.MULTILINE)
         if found is None:
             break
         token = ["--after", found[1]]
-    assert len(everything) > 7
+    assert len(everything) > 3
     assert seen == everything
 
 

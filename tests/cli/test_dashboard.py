@@ -35,7 +35,7 @@ def started(mongo, tmp_path):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             found = re.search(
-                r"(http://127\.0\.0\.1:\d+)(\?token=|/\?token=)?(\S*)", output.read_text()
+                r"(http://127\.0\.0\.1:\d+)(?:/\?token=)?(\S*)", output.read_text()
             )
             if found:
                 return process, found[1], found[2]
