@@ -55,7 +55,7 @@ class StructureMaker(StageMaker):
     checkpoint: str = "prototypes"
     ranker: str = "ranker"
     energies: bool = True
-    relaxed: Annotated[int, Field(ge=0)] = 4
+    relaxed: Annotated[int, Field(ge=0)] = 0
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
     top: Annotated[int, Field(ge=1)] = 10
     compositions_per_task: Annotated[int, Field(ge=1)] = 8

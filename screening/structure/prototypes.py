@@ -38,7 +38,8 @@ class PrototypeGenerator:
     energies
         Whether the likeliest candidates are ranked with energies of the ranker's potential.
     relaxed
-        How many of the first are put in order by their energies after a short relaxation.
+        How many of the first are put in order by their energies after a short relaxation; it takes
+        longer than all the rest, and a campaign relaxes the structures anyway.
     """
 
     name = "prototypes"
@@ -50,7 +51,7 @@ class PrototypeGenerator:
         ranker: Ranker | str = "ranker",
         *,
         energies: bool = True,
-        relaxed: int = 4,
+        relaxed: int = 0,
     ) -> None:
         self._bank, self._ranker, self._energies = bank, ranker, energies
         self._relaxed = relaxed
