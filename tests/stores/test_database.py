@@ -72,7 +72,8 @@ def test_an_interrupted_blob_is_written_again(database):
 
 def test_indexes_are_there_and_missing_ones_are_named(database):
     assert database.missing_indexes() == []
-    database.raw("materials").drop_index("elements_1_energy_above_hull_1_material_id_1")
+    indexes = database.raw("materials").index_information()
+    database.raw("materials").drop_index(next(name for name in indexes if name != "_id_"))
     assert len(database.missing_indexes()) == 1
     database.ensure_indexes()
     assert database.missing_indexes() == []
