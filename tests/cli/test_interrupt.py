@@ -8,14 +8,14 @@ from db_config import Settings
 from stores import Database
 
 
-def wait_for_a_relaxation(folder, process):
-    """Wait until the first relaxation is in the database."""
+def wait_for_structures(folder, process):
+    """Wait until structures are in the database: relaxations begin."""
     while process.poll() is None:
         if (folder / "data" / "mongodb" / "server.json").exists():
             database = Database(Settings(data_dir=folder / "data"))
             try:
                 while process.poll() is None:
-                    if database.raw("tasks").find_one({"stage": "relax", "state": "finished"}):
+                    if database.raw("tasks").find_one({"stage": "structure", "state": "finished"}):
                         return
                     time.sleep(0.02)
             finally:
@@ -26,7 +26,7 @@ def wait_for_a_relaxation(folder, process):
 def test_ctrl_c_is_one_line_and_resume_goes_on(tmp_path):
     (tmp_path / "campaign.yaml").write_text(CAMPAIGN)
     process = command(tmp_path, "run", "campaign.yaml", "--quiet")
-    wait_for_a_relaxation(tmp_path, process)
+    wait_for_structures(tmp_path, process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
