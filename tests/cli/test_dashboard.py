@@ -34,9 +34,7 @@ def started(mongo, tmp_path):
         running.append(process)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
-            found = re.search(
-                r"(http://127\.0\.0\.1:\d+)(?:/\?token=)?(\S*)", output.read_text()
-            )
+            found = re.search(r"(http://127\.0\.0\.1:\d+)(?:/\?token=)?(\S*)", output.read_text())
             if found:
                 return process, found[1], found[2]
             time.sleep(0.05)
