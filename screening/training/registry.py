@@ -20,6 +20,8 @@ TRAINERS = {
     "symmetry": "screening.symmetry.train:train_symmetry",
     "prototypes": "screening.structure.bank:train_prototypes",
     "ranker": "screening.structure.ranker_training:train_ranker",
+    "contact-map": "screening.structure.maps.train:train_contact_map",
+    "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
@@ -28,6 +30,7 @@ EVALUATORS = {
     "energy": "screening.energy.evaluate:evaluate_energy",
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
     "structures": "screening.structure.evaluate:evaluate_structures",
+    "alphacrystal": "screening.structure.maps.evaluate:evaluate_maps",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 

@@ -56,9 +56,11 @@ def _legacy(values: Floats) -> Floats:
         values[part, FEATURES.index("group")] = 3 + np.arange(15)
     negativity = FEATURES.index("pymatgen_electronegativity")
     values[:, negativity] = np.nan_to_num(values[:, negativity], nan=1.0)
-    return np.nan_to_num(values, nan=0.0)
+    known: Floats = np.nan_to_num(values, nan=0.0)
+    return known
 
 
 def _standardised(values: Floats) -> Floats:
     mean, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-    return np.nan_to_num((values - mean) / spread, nan=0.0)
+    standardised: Floats = np.nan_to_num((values - mean) / spread, nan=0.0)
+    return standardised

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from screening.structure.crystals import Cell, reduced_cell
 from screening.structure.distances import covalent_radii
 
 Floats = NDArray[np.float64]
+AnyFloats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
 TOLERANCE = 0.4
@@ -73,7 +75,7 @@ def _sums(values: Floats) -> Floats:
     return values[..., :, None] + values[..., None, :]
 
 
-def covalent_contacts(distances: Floats, numbers: Integers) -> NDArray[np.bool_]:
+def covalent_contacts(distances: AnyFloats, numbers: Integers) -> NDArray[np.bool_]:
     """Contacts by the rule of AlphaCrystal: radii +- 0.4 Angstrom, none between metals.
 
     Parameters
@@ -115,7 +117,7 @@ def vesta_limits() -> Floats:
     return limits
 
 
-def vesta_contacts(distances: Floats, numbers: Integers) -> NDArray[np.bool_]:
+def vesta_contacts(distances: AnyFloats, numbers: Integers) -> NDArray[np.bool_]:
     """Contacts by the rule of AlphaCrystal's code: not longer than VESTA's longest bond."""
     limits = vesta_limits()[numbers[..., :, None], numbers[..., None, :]]
     contacts: NDArray[np.bool_] = (distances <= limits) & ~np.eye(numbers.shape[-1], dtype=bool)
