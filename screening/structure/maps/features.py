@@ -26,6 +26,17 @@ FEATURES = (
 )
 """Columns of the element table, in the order of the papers' file."""
 
+_FILLED: dict[str, dict[int, float]] = {
+    "heat_of_formation": {
+        2: 188, 10: 90, 18: 105, 36: 100, 54: 90, 61: 266, 84: 220, 85: 230, 86: 240, 87: 250,
+        100: 120, 101: 120, 102: 120, 103: 120,
+    },
+    "covalent_radius": {97: 150, 98: 140, 99: 130, 100: 120, 101: 110, 102: 100, 103: 90},
+    "dipole_polarizability": {22: 100, 67: 156},
+    "pymatgen_electronegativity": {2: 1, 10: 1, 18: 3},
+}  # fmt: skip
+"""What the papers' file has by hand, by atomic number; radii in pm."""
+
 
 @cache
 def element_features(*, legacy: bool = False) -> Floats:
@@ -35,8 +46,7 @@ def element_features(*, legacy: bool = False) -> Floats:
     ----------
     legacy
         As the papers have them: raw values, radii in pm, f elements in rows 8 and 9 and in groups
-        4 to 17, unknown values 0 (the papers fill 14 heats of formation by hand) and Pauling
-        electronegativity 1 for noble gases. Otherwise IUPAC's groups and periods, standardised over
+        3 to 17, gaps filled by hand or 0. Otherwise IUPAC's groups and periods, standardised over
         the elements, unknown values at the mean.
     """
     values = np.stack([column(name) for name in FEATURES], axis=1)
@@ -54,8 +64,8 @@ def _legacy(values: Floats) -> Floats:
         part = (numbers >= first) & (numbers < first + 15)
         values[part, FEATURES.index("period")] = row
         values[part, FEATURES.index("group")] = 3 + np.arange(15)
-    negativity = FEATURES.index("pymatgen_electronegativity")
-    values[:, negativity] = np.nan_to_num(values[:, negativity], nan=1.0)
+    for name, filled in _FILLED.items():
+        values[list(filled), FEATURES.index(name)] = list(filled.values())
     known: Floats = np.nan_to_num(values, nan=0.0)
     return known
 

@@ -78,6 +78,8 @@ def test_features_are_standardised_or_as_printed():
     gadolinium = dict(zip(FEATURES, legacy[64], strict=True))
     assert gadolinium["covalent_radius"] == pytest.approx(196)
     assert (gadolinium["period"], gadolinium["group"]) == (8, 10)
+    argon = dict(zip(FEATURES, legacy[18], strict=True))
+    assert (argon["heat_of_formation"], argon["pymatgen_electronegativity"]) == (105, 3)
     assert np.isfinite(legacy).all()
 
 
