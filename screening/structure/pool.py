@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from screening.structure.target import Proposal, StructureGenerator, Target
 
 GENERATORS = {
+    "contact-map": "screening.structure.maps.generators:ContactMapGenerator",
+    "distance-matrix": "screening.structure.maps.generators:DistanceMatrixGenerator",
     "prototypes": "screening.structure.prototypes:PrototypeGenerator",
     "random": "screening.structure.random_crystals:RandomGenerator",
 }

@@ -21,6 +21,8 @@ TRAINERS = {
     "prototypes": "screening.structure.bank:train_prototypes",
     "ranker": "screening.structure.ranker_training:train_ranker",
     "site-likelihood": "screening.structure.sites.train:train_sites",
+    "contact-map": "screening.structure.maps.train:train_contact_map",
+    "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
@@ -30,6 +32,7 @@ EVALUATORS = {
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
     "structures": "screening.structure.evaluate:evaluate_structures",
     "site-likelihood": "screening.structure.sites.evaluate:evaluate_sites",
+    "alphacrystal": "screening.structure.maps.evaluate:evaluate_maps",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 
