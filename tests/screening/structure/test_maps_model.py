@@ -16,7 +16,7 @@ from screening.structure.target import Target
 from screening.training.registry import evaluate, train
 from screening.training.request import EvaluateRequest, TrainRequest
 
-SMALL = {"width": "16", "pair_width": "8", "layers": "1", "epochs": "60", "max_atoms": "6"}
+SMALL = {"width": "16", "pair_width": "8", "layers": "1", "epochs": "25", "max_atoms": "6"}
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def trained(textbook_file, bank_folder, tmp_path_factory):
         "heads": "contact,distance",
         "bank": str(bank_folder),
         "batch_size": "8",
+        "learning_rate": "0.006",
         "test_fraction": "0.2",
     }
     train("contact-map", TrainRequest((textbook_file,), folder, options=options))
