@@ -62,6 +62,15 @@ class Comparison:
     seconds: float
 
 
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cli.app import main
+main()
+"""
+"""A shell's background jobs ignore Ctrl-C, and so do their children; here it is to be heard."""
+
+
 def command(folder: Path, *arguments: str, processes: int = 1) -> subprocess.Popen[bytes]:
     """Start ``screening`` on the database in `folder`."""
     settings = folder / "settings.yaml"
@@ -75,7 +84,7 @@ def command(folder: Path, *arguments: str, processes: int = 1) -> subprocess.Pop
         "PYTHONPATH": str(ROOT),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", "from cli.app import main; main()", *arguments],
+        [sys.executable, "-c", START, *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,

@@ -29,7 +29,7 @@ def test_ctrl_c_is_one_line_and_resume_goes_on(tmp_path):
     wait_for_structures(tmp_path, process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors.decode()
     assert errors.decode().splitlines() == [
         "error: interrupted; what is finished is kept: `screening resume` goes on"
     ]
