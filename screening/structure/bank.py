@@ -283,9 +283,20 @@ class Bank:
         result: NDArray[np.float64] = (volumes * counts).sum(axis=1) / counts.sum(axis=1)
         return result
 
+    def orbits_of(self, prototype: int) -> slice:
+        """Places of a prototype's orbits."""
+        return slice(int(self.orbit_start[prototype]), int(self.orbit_start[prototype + 1]))
+
+    def rows_of(self, prototype: int, *, without: str | None = None) -> NDArray[np.int64]:
+        """List the decorations of a prototype, ascending, but none with the formula `without`."""
+        rows = np.arange(*np.searchsorted(self.prototypes, [prototype, prototype + 1]))
+        if without is not None:
+            rows = rows[[self.formulas[row] != without for row in rows.tolist()]]
+        return rows
+
     def crystal(self, prototype: int) -> Crystal:
         """Geometry of a prototype at 1 Angstrom^3/atom, with classes 0, 1, ... as species."""
-        part = slice(self.orbit_start[prototype], self.orbit_start[prototype + 1])
+        part = self.orbits_of(prototype)
         return Crystal(
             number=int(self.groups[prototype]),
             cell=self.cells[prototype].astype(np.float64),

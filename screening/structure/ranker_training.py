@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from screening.checkpoints import Card, save_checkpoint
+from screening.composition import CompositionArray
 from screening.engines import make_engine
 from screening.errors import InputError
-from screening.identity import derive_seed
+from screening.identity import content_hash, derive_seed
 from screening.metrics.matching import rms_distance
 from screening.progress import report
 from screening.structure.bank import Bank
@@ -21,6 +22,7 @@ from screening.structure.building import cells_of_table
 from screening.structure.candidates import find_candidates
 from screening.structure.crystals import structure_of
 from screening.structure.distances import fingerprint
+from screening.structure.pool import REFUSED
 from screening.structure.ranker import RANKER_CLASS
 from screening.structure.ranking_features import describe, describe_energies, start_of
 from screening.structure.retrieval import diverse_order
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
 
 LOOSE = 0.5
 """Weight of a candidate that matches with the loose tolerances only."""
-DIFFERENT = 0.25
-"""Fingerprint difference above which StructureMatcher is not asked."""
 _PACKAGES = ("chgnet", "lightgbm", "numpy", "pymatgen", "spglib")
 _PART = 50
 REFERENCES = [
@@ -100,7 +100,9 @@ def train_ranker(request: TrainRequest) -> Card:
     table = read_table(request.data[0], STRUCTURE_COLUMNS).reset_index(drop=True)
     formulas = canonical_formulas(table["formula"].tolist())
     measured = held_out(formulas, fraction=options.held_out, seed=request.seed)
-    folder = state_folder(request)
+    asked = options.model_dump(include={"targets", "held_out", "epochs", "engine", "evaluated"})
+    source = describe_file(request.data[0], len(table))
+    folder = state_folder(request) / content_hash(source.sha256, asked, request.seed)[:16]
     exclude = sorted({f for f, out in zip(formulas, measured, strict=True) if out})
     bank = Bank.from_table(table, exclude_formulas=exclude)
     bank, _ = learn(bank, BankOptions(epochs=options.epochs), request.seed)
@@ -132,7 +134,7 @@ def train_ranker(request: TrainRequest) -> Card:
             "evaluated": options.evaluated,
         },
         hyperparameters=options.model_dump(),
-        data=[describe_file(request.data[0], len(table))],
+        data=[source],
         split={"held_out": options.held_out, "by": "formula", "seed": request.seed},
         metrics=plain_metrics(_counts(plain)),
         seed=request.seed,
@@ -195,7 +197,7 @@ def _cases(
     unit = len(numbers) // divisor
     largest = max(DEFAULT_MAX_ATOMS, len(numbers))
     sizes = [len(numbers)] if known else list(range(unit, largest + 1, unit))
-    formula = canonical_formulas([_formula(composition)])[0]
+    formula = CompositionArray.from_counts([composition]).reduced().formulas()[0]
     candidates = find_candidates(bank, composition, sizes, without=formula)
     if not len(candidates):
         return None
@@ -218,19 +220,13 @@ def _cases(
     }
 
 
-def _formula(composition: dict[int, int]) -> str:
-    from screening.elements import symbols
-
-    return "".join(f"{symbols()[z]}{n}" for z, n in composition.items())
-
-
 def _weights(cell: Cell, proposed: list[Cell], places: NDArray[np.float64]) -> NDArray[np.float64]:
     """How well each candidate matches the crystal: 1 strictly, less loosely, 0 not."""
     own = fingerprint(*cell).ravel()
     differences = np.sqrt(((places - own) ** 2).mean(axis=1))
     weights = np.zeros(len(proposed))
     reference = structure_of(cell)
-    for index in np.flatnonzero(differences < DIFFERENT).tolist():
+    for index in np.flatnonzero(differences <= REFUSED).tolist():
         structure = structure_of(proposed[index])
         if np.isfinite(rms_distance(reference, structure, "loose")):
             strict = np.isfinite(rms_distance(reference, structure, "strict"))

@@ -41,7 +41,8 @@ def describe(bank: Bank, candidates: Candidates, *, without: str | None = None) 
     alike = np.exp(-squares / SIMILARITY**2)
     gains = np.log(alike @ shares + _FLOOR)
     recoloured = np.array([item.recoloured for item in proposed])
-    costs = np.array([_costs(bank, item.prototype, item.crystal) for item in proposed])
+    placed = [(item.prototype, item.crystal) for item in proposed]
+    costs = bank.recolourings.costs(placed, without)
     templates = np.array([_template(bank, item.prototype, without) for item in proposed])
     groups = np.array([item.crystal.number for item in proposed])
     sizes = np.array([len(item.cell[2]) for item in proposed])
@@ -126,19 +127,9 @@ def _mass_of(labels: NDArray[np.int64], shares: Floats) -> Floats:
     return mass
 
 
-def _costs(bank: Bank, prototype: int, crystal: Crystal) -> tuple[float, float]:
-    """Mean and largest distance of the elements from those known on their orbits."""
-    orbits = np.arange(bank.orbit_start[prototype], bank.orbit_start[prototype + 1])
-    distances = bank.recolourings.distances[orbits, crystal.species].astype(np.float64)
-    weights = crystal.multiplicities / crystal.multiplicities.sum()
-    return float(weights @ distances), float(distances.max())
-
-
 def _template(bank: Bank, prototype: int, without: str | None) -> tuple[float, ...]:
     """Logarithm of the decorations, lowest and mean energy above the hull, number of classes."""
-    rows = np.arange(*np.searchsorted(bank.prototypes, [prototype, prototype + 1]))
-    if without is not None:
-        rows = rows[[bank.formulas[row] != without for row in rows.tolist()]]
+    rows = bank.rows_of(prototype, without=without)
     hulls = np.nan_to_num(bank.hulls[rows].astype(np.float64)) if len(rows) else np.zeros(1)
     classes = int((bank.class_counts[prototype] > 0).sum())
     return float(np.log(len(rows) + 0.5)), float(hulls.min()), float(hulls.mean()), float(classes)
@@ -146,7 +137,7 @@ def _template(bank: Bank, prototype: int, without: str | None) -> tuple[float, .
 
 def _substitution(bank: Bank, crystal: Crystal, prototype: int, nearest: int) -> float:
     """Mean logarithm of the substitution probability from the nearest known decoration."""
-    part = slice(bank.orbit_start[prototype], bank.orbit_start[prototype + 1])
-    known = bank.elements[nearest][bank.classes[part]].astype(np.int64)
+    orbits = bank.orbits_of(prototype)
+    known = bank.elements[nearest][bank.classes[orbits]].astype(np.int64)
     weights = crystal.multiplicities / crystal.multiplicities.sum()
     return float(weights @ log_substitution()[known, crystal.species])

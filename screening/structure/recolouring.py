@@ -21,7 +21,10 @@ from screening.structure.spacegroups import space_group
 from screening.structure.substitution import soft_norm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from screening.structure.bank import Bank
+    from screening.structure.crystals import Crystal
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -187,8 +190,7 @@ class Recolourings:
         owners = bank.prototypes[self._rows_of.get(formula, [])]
         result: dict[int, NDArray[np.float32] | None] = {}
         for prototype in np.unique(owners).tolist():
-            rows = np.flatnonzero(bank.prototypes == prototype)
-            rows = rows[[bank.formulas[row] != formula for row in rows.tolist()]]
+            rows = bank.rows_of(prototype, without=formula)
             nearest = self._table[bank.elements[rows]]
             result[prototype] = nearest.min(axis=0) if len(rows) else None
         return result
@@ -206,13 +208,39 @@ class Recolourings:
         places = self._bank.model.places
         return soft_norm(places[:, None] - places[None]).astype(np.float32)
 
+    def costs(self, placed: Sequence[tuple[int, Crystal]], without: str | None = None) -> Floats:
+        """Mean over the atoms, and largest, distance from the nearest element on each orbit.
+
+        Parameters
+        ----------
+        placed
+            ``n`` prototypes (indices in the bank) with elements on their orbits.
+        without
+            Reduced formula of decorations that are to be ignored.
+
+        Returns
+        -------
+        Shape ``(n, 2)``.
+        """
+        changed = self._distances_without(without) if without is not None else {}
+        result = np.empty((len(placed), 2))
+        for row, (prototype, crystal) in enumerate(placed):
+            orbits = self._bank.orbits_of(prototype)
+            distances = self.distances[orbits]
+            if prototype in changed:
+                left = changed[prototype]
+                known = self._bank.classes[orbits]
+                distances = np.full_like(distances, _FAR) if left is None else left[known]
+            own = distances[np.arange(len(distances)), crystal.species].astype(np.float64)
+            weights = crystal.multiplicities / crystal.multiplicities.sum()
+            result[row] = weights @ own, own.max()
+        return result
+
     def nearest(self, found: Recoloured, *, without: str | None = None) -> int:
         """Find the decoration (index in the bank) with the nearest elements, orbit by orbit."""
         bank = self._bank
-        rows = np.arange(*np.searchsorted(bank.prototypes, [found.prototype, found.prototype + 1]))
-        if without is not None:
-            rows = rows[[bank.formulas[row] != without for row in rows.tolist()]]
-        orbits = slice(bank.orbit_start[found.prototype], bank.orbit_start[found.prototype + 1])
+        rows = bank.rows_of(found.prototype, without=without)
+        orbits = bank.orbits_of(found.prototype)
         known = bank.elements[rows][:, bank.classes[orbits]]
         weights = self.multiplicities[orbits].astype(np.float64)
         return int(rows[np.argmin(self._table[known, np.array(found.species)] @ weights)])

@@ -29,7 +29,7 @@ def prototype_keys(bank: Bank) -> NDArray[np.uint64]:
     """Hash the geometry of each prototype, orbits in their order, shape ``(p,)``."""
     keys = []
     for prototype in range(bank.n_prototypes):
-        part = slice(bank.orbit_start[prototype], bank.orbit_start[prototype + 1])
+        part = bank.orbits_of(prototype)
         arrays = (
             bank.groups[prototype : prototype + 1],
             bank.cells[prototype],
