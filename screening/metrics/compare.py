@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from screening.elements import column
 from screening.errors import InputError
 from screening.metrics import contacts, distances, invariants, matching, sets
 from screening.metrics.permutations import align
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     Task = tuple[tuple[str, ...], Callable[[], tuple[Any, ...]]]
 
-CONTACT_TOLERANCE = 0.4
-"""Angstrom by which the distance of atoms in contact may differ from the sum of their radii."""
 PRIMITIVE_TOLERANCE = 0.01
 """Tolerance in Angstrom with which cells are made primitive."""
 
@@ -186,18 +183,9 @@ def comparable_cells(reference: Structure, predicted: Structure) -> tuple[Struct
 
 
 def contact_map(structure: Structure) -> NDArray[np.bool_]:
-    """Contacts by the rule of the AlphaCrystal papers, shape ``(n, n)``.
-
-    Two atoms, not both metals, are in contact if the shortest distance between one and the images
-    of the other is within 0.4 Angstrom of the sum of their covalent radii (Cordero 2008).
-    """
-    numbers = np.asarray(structure.atomic_numbers)
-    radii = column("covalent_radius")[numbers]
-    metal = column("is_metal")[numbers] == 1
-    gaps = np.abs(np.asarray(structure.distance_matrix) - radii[:, None] - radii)
-    contact = (gaps <= CONTACT_TOLERANCE) & ~(metal[:, None] & metal)
-    np.fill_diagonal(contact, val=False)
-    return np.asarray(contact)
+    """Contacts of a cell by `screening.metrics.contacts.covalent_contacts`, shape ``(n, n)``."""
+    numbers = np.asarray(structure.atomic_numbers, dtype=np.int64)
+    return contacts.covalent_contacts(np.asarray(structure.distance_matrix), numbers)
 
 
 def _maps(reference: Structure, predicted: Structure) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.elements import column
 from screening.errors import InputError
 from screening.metrics.intervals import bootstrap_interval
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+CONTACT_TOLERANCE = 0.4
+"""Angstrom by which the distance of atoms in contact may differ from the sum of their radii."""
 PADDED_SIZE = 12
 """Atoms that the papers pad to."""
 OVERLAP_CUTOFF = 8.0
@@ -33,6 +36,29 @@ THRESHOLD = 0.5
 """Predicted probabilities from here on are contacts."""
 
 SCORES = ("dice", "accuracy", "matrix_accuracy", "padded_accuracy", "exact")
+
+
+def covalent_contacts(
+    distances: NDArray[np.floating[Any]], numbers: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Contacts by the rule of the AlphaCrystal papers.
+
+    Two atoms, not both metals, are in contact if the shortest distance between one and the images
+    of the other is within `CONTACT_TOLERANCE` of the sum of their covalent radii (Cordero 2008);
+    elements without a radius have no contacts.
+
+    Parameters
+    ----------
+    distances
+        Between nearest images (Angstrom), shape ``(..., n, n)``.
+    numbers
+        Atomic numbers, shape ``(..., n)``.
+    """
+    radii, metals = column("covalent_radius")[numbers], column("is_metal")[numbers] == 1
+    gaps = np.abs(distances - (radii[..., :, None] + radii[..., None, :]))
+    both = metals[..., :, None] & metals[..., None, :]
+    found = (gaps <= CONTACT_TOLERANCE) & ~both & ~np.eye(numbers.shape[-1], dtype=bool)
+    return np.asarray(found)
 
 
 def pairs(matrix: ArrayLike) -> NDArray[Any]:

@@ -106,6 +106,7 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     free = Matches.of(references, unknown, request.top_k)
     report("matching", 2, 2)
     ref = task.bank.ref
+    engine = task.ranker.engine if options.energies else None
     result = {
         **_figures(matches, request.seed),
         "families": _by_family(task.cells, matches) if request.holdout == "prototype" else {},
@@ -119,8 +120,8 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
         "data_sha256": file_sha256(request.data),
         "checkpoint": {"name": ref.name, "sha256": ref.sha256} if ref else None,
         "ranker": {"name": task.ranker.ref.name, "sha256": task.ranker.ref.sha256},
-        "energies": task.ranker.engine if options.energies else None,
-        "relaxed": options.relaxed if options.energies else 0,
+        "energies": engine,
+        "relaxed": options.relaxed if engine else 0,
         "bank": {"prototypes": task.bank.n_prototypes, "decorations": len(task.bank)},
         "seed": request.seed,
         "top_k": request.top_k,

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.compiled import compiled
+from screening.metrics.contacts import CONTACT_TOLERANCE
 from screening.structure.drawing import CUBIC, HEXAGONAL, MONOCLINIC, TETRAGONAL, TRICLINIC
 from screening.structure.maps.alignment import descend
-from screening.structure.maps.targets import TOLERANCE, minimum_image
+from screening.structure.maps.targets import minimum_image
 
 if TYPE_CHECKING:
     from screening.structure.wyckoff_sampling import Integers, Tables
@@ -172,9 +173,9 @@ def score_distances(problem: Problem, distances: Floats) -> float:
     for i in range(n):
         for j in range(n):
             step = distances[i, j] - problem.sums[i, j]
-            if i != j and problem.bonding[i, j] and abs(step) <= TOLERANCE:
+            if i != j and problem.bonding[i, j] and abs(step) <= CONTACT_TOLERANCE:
                 found[i, j] = 1.0
-            short += i < j and step < -TOLERANCE
+            short += i < j and step < -CONTACT_TOLERANCE
     descend(problem.target, found, problem.kinds, order)
     both, valid, wanted = 0.0, 0.0, 0.0
     for i in range(n):

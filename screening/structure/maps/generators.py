@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.identity import derive_seed
+from screening.metrics.contacts import covalent_contacts
 from screening.structure.bank import Bank
 from screening.structure.crystals import primitive_cell, structure_of
 from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii
 from screening.structure.maps.data import inputs_of, ordered_cell
 from screening.structure.maps.model import MapModel
 from screening.structure.maps.reconstruct import MapTarget, Reconstruction, Search, reconstruct
-from screening.structure.maps.targets import covalent_contacts, kinds_of
+from screening.structure.maps.targets import kinds_of
 from screening.structure.maps.templates import find_templates
 from screening.structure.spacegroups import LETTERS
 from screening.structure.target import Proposal

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import torch
 
 from screening.checkpoints import load_checkpoint
+from screening.features.network import restore
 from screening.structure.maps.network import CONTACTS, make_network
 from screening.structure.maps.targets import bin_edges
 from screening.structure.maps.templates import DISTANCE_UNIT, MEAN_DISTANCE
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from screening.schemas import CheckpointRef
@@ -73,15 +74,8 @@ class MapModel:
         self.max_atoms: int = arguments["max_atoms"]
         self.seen_formulas: NDArray[np.uint32] = tensors["seen_formulas"]
         self.centres = centres_of(arguments["network"]["n_bins"], arguments["limits"])
-        self.network = make_network(arguments["network"]).eval()
-        weights = {
-            name.removeprefix("network."): torch.from_numpy(value).float()
-            if value.dtype == np.float16
-            else torch.from_numpy(value)
-            for name, value in tensors.items()
-            if name.startswith("network.")
-        }
-        self.network.load_state_dict(weights)
+        self.network = make_network(arguments["network"])
+        restore(self.network, tensors, "network.")
 
     @classmethod
     def load(cls, checkpoint: str = "maps") -> Self:

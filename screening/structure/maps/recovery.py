@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.metrics.contacts import dice
+from screening.metrics.contacts import covalent_contacts, dice
 from screening.metrics.intervals import bootstrap_interval
 from screening.metrics.matching import rms_distance
 from screening.progress import report
@@ -17,7 +17,7 @@ from screening.structure.maps.alignment import align
 from screening.structure.maps.data import ordered_cell
 from screening.structure.maps.fitness import score_all
 from screening.structure.maps.reconstruct import MapTarget, Search, make_problem, reconstruct
-from screening.structure.maps.targets import covalent_contacts, kinds_of
+from screening.structure.maps.targets import kinds_of
 from screening.structure.wyckoff_sampling import tables
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.elements import MAX_Z
-from screening.metrics.contacts import ContactScores, overlap, pairs
+from screening.metrics.contacts import ContactScores, covalent_contacts, overlap, pairs
 from screening.metrics.intervals import bootstrap_interval
 from screening.structure.maps.alignment import align
 from screening.structure.maps.model import Maps
-from screening.structure.maps.targets import covalent_contacts, kinds_of, vesta_contacts
+from screening.structure.maps.targets import kinds_of, vesta_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

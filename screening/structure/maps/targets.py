@@ -16,14 +16,11 @@ from numpy.typing import NDArray
 from screening.compiled import compiled
 from screening.elements import column, symbols
 from screening.structure.crystals import Cell, reduced_cell
-from screening.structure.distances import covalent_radii
 
 Floats = NDArray[np.float64]
 AnyFloats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 
-TOLERANCE = 0.4
-"""How far (Angstrom) a distance in contact may be from the sum of the covalent radii."""
 PAPER_RANGE = (0.9488, 23.3361)
 """Shortest and longest distance of AlphaCrystal-II (Angstrom)."""
 _ROUND = 0.02
@@ -69,27 +66,6 @@ def minimum_image(lattice: Floats, points: Floats) -> Floats:
                         best = min(best, square)
             result[i, j] = result[j, i] = np.sqrt(best)
     return result
-
-
-def _sums(values: Floats) -> Floats:
-    return values[..., :, None] + values[..., None, :]
-
-
-def covalent_contacts(distances: AnyFloats, numbers: Integers) -> NDArray[np.bool_]:
-    """Contacts by the rule of AlphaCrystal: radii +- 0.4 Angstrom, none between metals.
-
-    Parameters
-    ----------
-    distances
-        Angstrom, shape ``(..., n, n)``.
-    numbers
-        Atomic numbers, shape ``(..., n)``.
-    """
-    metals = column("is_metal")[numbers] == 1
-    near = np.abs(distances - _sums(covalent_radii()[numbers])) <= TOLERANCE
-    both = metals[..., :, None] & metals[..., None, :]
-    contacts: NDArray[np.bool_] = near & ~both & ~np.eye(numbers.shape[-1], dtype=bool)
-    return contacts
 
 
 @cache

@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.metrics.contacts import covalent_contacts
 from screening.structure.crystals import primitive_cell
 from screening.structure.maps.alignment import align
-from screening.structure.maps.targets import (
-    atom_order,
-    cell_distances,
-    covalent_contacts,
-    kinds_of,
-    vesta_contacts,
-)
+from screening.structure.maps.targets import atom_order, cell_distances, kinds_of, vesta_contacts
 from screening.structure.retrieval import Query
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from screening import __version__
 from screening.checkpoints import Card, save_checkpoint
 from screening.errors import InputError
 from screening.identity import content_hash
+from screening.metrics.contacts import covalent_contacts
 from screening.schemas import CheckpointRef
 from screening.structure.bank import Bank
 from screening.structure.maps.data import prepare, select_rows
@@ -19,7 +20,7 @@ from screening.structure.maps.model import MODEL_CLASS, MapModel, centres_of, de
 from screening.structure.maps.network import CONTACTS, make_network
 from screening.structure.maps.options import MapOptions
 from screening.structure.maps.scores import measure
-from screening.structure.maps.targets import bin_edges, covalent_contacts, vesta_contacts
+from screening.structure.maps.targets import bin_edges, vesta_contacts
 from screening.training.curves import columns
 from screening.training.data import STRUCTURE_COLUMNS, describe, fingerprints, held_out, read_table
 from screening.training.environment import device_name, package_versions

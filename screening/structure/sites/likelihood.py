@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from screening.checkpoints import load_checkpoint
 from screening.elements import MAX_Z
+from screening.features.network import restore
 from screening.structure.sites.cache import SiteCache
 from screening.structure.sites.fingerprints import Sites, fingerprints
 from screening.structure.sites.network import SiteNetwork
@@ -51,10 +52,7 @@ class SiteLikelihood:
         self.ref = ref
         self.classifier: str = arguments["classifier"]
         self.network = SiteNetwork(**arguments["network"])
-        names = self.network.state_dict()
-        weights = {name: torch.from_numpy(np.array(tensors[name])) for name in names}
-        self.network.load_state_dict(weights)
-        self.network.float().eval()
+        restore(self.network, dict(tensors))
         self.cache = SiteCache.from_tensors(tensors)
 
     @classmethod

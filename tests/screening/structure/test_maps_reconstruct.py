@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from screening.metrics.contacts import covalent_contacts
 from screening.metrics.matching import rms_distance
 from screening.structure.building import cell_of_structure
 from screening.structure.crystals import primitive_cell, standardise, structure_of
@@ -15,7 +16,6 @@ from screening.structure.maps.reconstruct import (
     make_problem,
     reconstruct,
 )
-from screening.structure.maps.targets import covalent_contacts
 from screening.structure.wyckoff_sampling import tables
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from screening.metrics.contacts import covalent_contacts
 from screening.structure.building import cell_of_structure
 from screening.structure.maps.alignment import align
 from screening.structure.maps.features import FEATURES, element_features
@@ -11,7 +12,6 @@ from screening.structure.maps.targets import (
     atom_order,
     bin_edges,
     cell_distances,
-    covalent_contacts,
     kinds_of,
     vesta_contacts,
     vesta_limits,

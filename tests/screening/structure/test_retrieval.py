@@ -182,7 +182,7 @@ class TestBundledBank:
     def test_answers_fast(self, generator, formula, group):
         start = time.process_time()
         proposals = generator.generate(Target(formula, max_atoms=28), 20)
-        assert time.process_time() - start < 1.5  # a third of that on a quiet machine
+        assert time.process_time() - start < 1
         assert proposals
         if group:
             assert proposals[0].parameters["space_group"] == group
