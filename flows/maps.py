@@ -30,6 +30,7 @@ from screening.structure.maps.generators import (
 )
 from screening.structure.maps.measured import choose_measured
 from screening.structure.maps.model import MapModel
+from screening.structure.maps.recovery import finite
 from screening.structure.maps.search import AlgorithmName, Search
 from screening.symmetry import SymmetryModel
 from screening.training.request import parse_options, plain_metrics
@@ -212,15 +213,16 @@ def _figures(  # noqa: PLR0917 - one table of each method
     ]
     best = {rank: [min(own[:rank], default=float("nan")) for own in distances] for rank in (10, 20)}
     result["superpose"] = {"paper": PAPER_TABLE_3} | {
-        f"median_of_{rank}": float(np.nanmedian(values)) if np.isfinite(values).any() else None
+        f"median_of_{rank}": finite(np.median(values))
         for rank, values in best.items()
+        if rank <= top
     }
     hits = np.isfinite(matches.rms["loose"])
     for i, row in enumerate(rows):
         row[name] = {
             "rank": int(hits[i].argmax()) + 1 if hits[i].any() else None,
-            "superpose_of_10": best[10][i],
-            "superpose_of_20": best[20][i],
+            "superpose_of_10": finite(best[10][i]),
+            "superpose_of_20": finite(best[20][i]),
             "n": len(predictions[i]),
         }
     result["n_without_proposal"] = sum(not ranked for ranked in predictions)
@@ -256,7 +258,8 @@ def _table_4(
             best[key].append(min(values, default=float("nan")))
         report(f"comparing: {name}", i + 1, len(references))
     medians = {
-        key: float(np.nanmedian(values)) if np.isfinite(values).any() else None
+        key: finite(np.nanmedian(values)) if np.isfinite(values).any() else None
         for key, values in best.items()
     }
-    return {"paper": PAPER_TABLE_4[name], "n": len(references), **medians, "rows": best}
+    rows = {key: [finite(value) for value in values] for key, values in best.items()}
+    return {"paper": PAPER_TABLE_4[name], "n": len(references), **medians, "rows": rows}

@@ -118,9 +118,9 @@ def measure_recovery(
     For ``contacts``, ``contacts_NAME`` of each hint, and ``distances``: ``dice`` of the contacts
     that were reached, with interval; ``match``, the share that StructureMatcher takes for the same
     crystal (loose); ``rms``, the median distance of those in Angstrom, and ``rms_like_table_2``
-    that of the first ten, where a crystal without a match counts as infinitely far; ``rows``, each
-    crystal. ``n_special``: crystals without a free coordinate. ``evaluations_per_second``: fitness
-    of contacts on one core.
+    that of the first ten, where a crystal without a match counts as infinitely far (None: most have
+    no match); ``rows``, each crystal. ``n_special``: crystals without a free coordinate.
+    ``evaluations_per_second``: fitness of contacts on one core.
     """
     result: dict[str, Any] = {"n": len(subjects), "algorithm": search.algorithm}
     ways = ["contacts", *(f"contacts_{name}" for name in hints), "distances"]
@@ -212,10 +212,15 @@ def _figures(rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:
         "dice": float(reached.mean()),
         "dice_interval": list(bootstrap_interval(reached, seed=seed)),
         "match": len(matched) / max(len(rms), 1),
-        "rms": float(np.median(matched)) if len(matched) else float("nan"),
-        "rms_like_table_2": float(np.median(first)),
-        "rows": rows,
+        "rms": float(np.median(matched)) if len(matched) else None,
+        "rms_like_table_2": finite(np.median(first)),
+        "rows": [row | {"rms": finite(row["rms"])} for row in rows],
     }
+
+
+def finite(value: float) -> float | None:
+    """Give what JSON can hold: None for what is not finite."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _speed(subjects: list[Subject], rng: np.random.Generator) -> float:
