@@ -7,6 +7,7 @@ the positions, at the expected volume.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -38,6 +39,8 @@ from screening.structure.spacegroups import LETTERS
 from screening.structure.target import Proposal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from screening.engines import Engine
     from screening.structure.crystals import Cell
     from screening.structure.target import Target
@@ -49,6 +52,17 @@ _REACH = 1.5
 _ALIKE = 0.05
 """Fingerprints that differ less are those of one crystal."""
 _STEPS = 25
+_LEAST_ODDS = 1e-6
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    """A crystal, the map that it was rebuilt from, the probability of its group, its score."""
+
+    wanted: MapTarget
+    result: Reconstruction
+    probability: float
+    score: float
 
 
 class MapGenerator:
@@ -123,11 +137,11 @@ class MapGenerator:
             Other seeds search elsewhere.
         """
         rng = np.random.default_rng(derive_seed(self.name, self.version, target.formula, seed))
-        made: list[tuple[Proposal, Cell]] = []
+        found: list[_Rebuilt] = []
         for units, choices in self._choices(target).items():
-            made += self._of_cell(target, units, choices, rng)
-        made.sort(key=lambda item: -(item[0].score or 0.0))
-        return self._by_energy(_distinct(made, n))
+            found += self._of_cell(target, units, choices, rng)
+        found.sort(key=lambda item: -item.score)
+        return self._by_energy(_distinct(map(self._proposal, found), n))
 
     def _choices(self, target: Target) -> dict[int, list[Choice] | None]:
         """Space groups by formula units; None for those of the templates."""
@@ -151,8 +165,8 @@ class MapGenerator:
         units: int,
         choices: list[Choice] | None,
         rng: np.random.Generator,
-    ) -> list[tuple[Proposal, Cell]]:
-        """Proposals with so many formula units."""
+    ) -> list[_Rebuilt]:
+        """Crystals with so many formula units."""
         counts = {z: units * count for z, count in target.composition.items()}
         numbers = np.repeat(list(counts), list(counts.values())).astype(np.int64)
         numbers = numbers[np.argsort(kinds_of(numbers), kind="stable")]
@@ -182,13 +196,20 @@ class MapGenerator:
         groups = [choice.number for choice in choices]
         results = reconstruct(wanted, groups, rng, search=self.search, volume_per_atom=volume)
         odds = {choice.number: choice.probability for choice in choices}
-        made = [self._proposal(wanted, result, odds) for result in results]
-        return [item for item in made if item is not None]
+        return [
+            _Rebuilt(
+                wanted,
+                result,
+                odds[result.crystal.number],
+                result.score / self.spread
+                + float(np.log(max(odds[result.crystal.number], _LEAST_ODDS))),
+            )
+            for result in results
+        ]
 
-    def _proposal(
-        self, wanted: MapTarget, result: Reconstruction, odds: dict[int, float]
-    ) -> tuple[Proposal, Cell] | None:
+    def _proposal(self, found: _Rebuilt) -> tuple[Proposal, Cell] | None:
         """Make a proposal; None if atoms are too close."""
+        wanted, result = found.wanted, found.result
         cell = primitive_cell(result.crystal)
         radii = covalent_radii()[cell[2]]
         if closest_contact(cell[0], cell[1], radii, _REACH) < MIN_CONTACT:
@@ -197,14 +218,13 @@ class MapGenerator:
         final = covalent_contacts(distances, numbers) if self.contacts else distances
         number = result.crystal.number
         letters = "".join(LETTERS[letter] for letter in result.crystal.letters)
-        score = result.score / self.spread + float(np.log(max(odds[number], 1e-6)))
         proposal = Proposal(
             structure=structure_of(cell),
-            score=score,
+            score=found.score,
             template=f"{number}_{letters}",
             parameters={
                 "space_group": number,
-                "probability": odds[number],
+                "probability": found.probability,
                 "fitness": result.score,
                 "algorithm": self.search.algorithm,
                 "checkpoint": self.model.ref.sha256,
@@ -242,13 +262,15 @@ class DistanceMatrixGenerator(MapGenerator):
     spread = 0.15
 
 
-def _distinct(made: list[tuple[Proposal, Cell]], n: int) -> list[tuple[Proposal, Cell]]:
+def _distinct(made: Iterable[tuple[Proposal, Cell] | None], n: int) -> list[tuple[Proposal, Cell]]:
     """Take the first `n` crystals that are not like one before them."""
     kept: list[tuple[Proposal, Cell]] = []
     prints: list[Floats] = []
     for item in made:
-        if len(kept) == n:
+        if len(kept) >= n:
             break
+        if item is None:
+            continue
         own = fingerprint(*item[1])
         same = (p.shape == own.shape and np.sqrt(((p - own) ** 2).mean()) < _ALIKE for p in prints)
         if not any(same):

@@ -121,21 +121,30 @@ def shorten(lattice: Floats, points: Floats) -> None:
 
 
 @compiled
-def _shifts(lattice: Floats) -> tuple[Floats, float]:
-    """Give the 27 shifts to neighbouring cells, 0 is the 14th, and the least square of another."""
-    shifts, shortest, count = np.zeros((27, 3)), np.inf, 0
+def _shifts(lattice: Floats) -> Floats:
+    """Give the 13 shifts to neighbouring cells and half their squares, shortest first: (13, 4).
+
+    The 13 others are their opposites.
+    """
+    shifts = np.zeros((13, 4))
+    shift = np.zeros(4)
+    count = 0
     for a in range(-1, 2):
         for b in range(-1, 2):
             for c in range(-1, 2):
-                square = 0.0
+                if 9 * a + 3 * b + c <= 0:
+                    continue
                 for axis in range(3):
                     step = a * lattice[0, axis] + b * lattice[1, axis] + c * lattice[2, axis]
-                    shifts[count, axis] = step
-                    square += step * step
-                if square > 0:
-                    shortest = min(shortest, square)
+                    shift[axis] = step
+                shift[3] = (shift[0] ** 2 + shift[1] ** 2 + shift[2] ** 2) / 2
+                place = count
+                while place > 0 and shifts[place - 1, 3] > shift[3]:
+                    shifts[place] = shifts[place - 1]
+                    place -= 1
+                shifts[place] = shift
                 count += 1
-    return shifts, shortest
+    return shifts
 
 
 @compiled
@@ -156,26 +165,32 @@ def nearest_images(lattice: Floats, points: Floats) -> tuple[Floats, Floats]:
     """
     n = len(points)
     vectors, distances = np.zeros((n, n, 3)), np.zeros((n, n))
-    shifts, shortest = _shifts(lattice)
+    shifts = _shifts(lattice)
     for i in range(n):
         for j in range(i):
             u, v = points[i, 0] - points[j, 0], points[i, 1] - points[j, 1]
             w = points[i, 2] - points[j, 2]
-            u, v, w = u - np.round(u), v - np.round(v), w - np.round(w)
+            u, v, w = u - np.floor(u + 0.5), v - np.floor(v + 0.5), w - np.floor(w + 0.5)
             x = u * lattice[0, 0] + v * lattice[1, 0] + w * lattice[2, 0]
             y = u * lattice[0, 1] + v * lattice[1, 1] + w * lattice[2, 1]
             z = u * lattice[0, 2] + v * lattice[1, 2] + w * lattice[2, 2]
-            best, place = x * x + y * y + z * z, 13
-            if 4 * best > shortest:
-                for k in range(27):
-                    p, q, r = x + shifts[k, 0], y + shifts[k, 1], z + shifts[k, 2]
-                    square = p * p + q * q + r * r
-                    if square < best:
-                        best, place = square, k
-            vectors[i, j, 0] = x + shifts[place, 0]
-            vectors[i, j, 1] = y + shifts[place, 1]
-            vectors[i, j, 2] = z + shifts[place, 2]
-            distances[i, j] = distances[j, i] = np.sqrt(best)
+            square = x * x + y * y + z * z
+            least, place, sign = 0.0, -1, 0.0
+            for k in range(13):
+                half = shifts[k, 3]
+                if half >= 2 * square:  # this shift, and all longer ones, lead farther away
+                    break
+                along = x * shifts[k, 0] + y * shifts[k, 1] + z * shifts[k, 2]
+                change = half - abs(along)
+                if change < least:
+                    least, place, sign = change, k, -1.0 if along > 0 else 1.0
+            if place >= 0:
+                x += sign * shifts[place, 0]
+                y += sign * shifts[place, 1]
+                z += sign * shifts[place, 2]
+                square = x * x + y * y + z * z
+            vectors[i, j, 0], vectors[i, j, 1], vectors[i, j, 2] = x, y, z
+            distances[i, j] = distances[j, i] = np.sqrt(square)
     return vectors, distances
 
 
