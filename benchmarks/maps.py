@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 CRYSTALS = {
     "Fe4As4Se4, P2_1/c, 9 coordinates": (14, (5.7, 5.6, 5.8, 90.0, 112.0, 90.0),
                                          ((4, 26), (4, 33), (4, 34))),
-    "V4O4F4, P4_12_12, 5 coordinates": (92, (4.6, 4.6, 9.4, 90.0, 90.0, 90.0),
-                                        ((0, 23), (0, 9), (1, 8))),
+    "V4O4F4, P4_12_12, 3 tied coordinates": (92, (4.6, 4.6, 9.4, 90.0, 90.0, 90.0),
+                                        ((0, 23), (0, 8), (0, 9))),
 }  # fmt: skip
 """Made-up crystals with 12 atoms: space group, cell, Wyckoff letters and elements of the orbits."""
 FORMULA = {26: 4, 33: 4, 34: 4}

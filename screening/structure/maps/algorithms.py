@@ -16,14 +16,17 @@ cyclic: 0 and 1 are the same place; those of the cell are not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Slopes = "Callable[[Floats], tuple[Floats, Floats, Floats]]"
+Integers = NDArray[np.int64]
+Slopes = Callable[[Floats], tuple[Floats, Floats, Floats]]
+N = TypeVar("N", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,10 @@ class Algorithm(ABC):
             setattr(self, name, getattr(self, name)[kept])
 
 
-def _take(values: NDArray[np.generic], index: NDArray[np.int64]) -> NDArray[np.generic]:
+def _take(values: NDArray[N], index: Integers) -> NDArray[N]:
     """Take crystals of each row; `index` of shape ``(r, q)``."""
     rows = np.arange(len(values))[:, None]
-    taken: NDArray[np.generic] = values[rows, index]
+    taken: NDArray[N] = values[rows, index]
     return taken
 
 
@@ -132,9 +135,10 @@ class Genetic(Algorithm):
         if self.generation:
             self._children = self._offspring()
         self.generation += 1
-        return self._children / 2**self.bits
+        genes: Floats = self._children / 2**self.bits
+        return genes
 
-    def _offspring(self) -> NDArray[np.int64]:
+    def _offspring(self) -> Integers:
         r, p, g = self.parents.shape
         drawn = self.rng.integers(0, p, (2, 2, r, p))
         fitness = self.values[np.arange(r)[None, None, :, None], drawn]
@@ -147,7 +151,8 @@ class Genetic(Algorithm):
         mask = (1 << high) - (1 << low)
         children = (first & ~mask) | (second & mask)
         flips = self.rng.random((r, p, g)) < 1 - (1 - self.mutation) ** self.bits
-        return children ^ (flips * (1 << self.rng.integers(0, self.bits, (r, p, g))))
+        mutated: Integers = children ^ (flips * (1 << self.rng.integers(0, self.bits, (r, p, g))))
+        return mutated
 
     def learn(self, genes: Floats, values: Floats, slopes: Slopes) -> None:  # noqa: ARG002
         """Replace all parents but the best, which takes the place of the worst child."""
@@ -198,7 +203,18 @@ class Differential(Algorithm):
 class CovarianceMatrix(Algorithm):
     """CMA-ES for each assignment, with full matrices."""
 
-    state = ("mean", "sigma", "matrix", "path", "path_sigma", "axes", "scales", "age", "idle")
+    state = (
+        "mean",
+        "sigma",
+        "matrix",
+        "path",
+        "path_sigma",
+        "axes",
+        "scales",
+        "age",
+        "idle",
+        "_best",
+    )
     start, smallest = 0.3, 1e-4
     patience = 15
 
@@ -224,8 +240,6 @@ class CovarianceMatrix(Algorithm):
         self._best = np.full(r, -np.inf)
         self._drawn = np.zeros(space.shape)
 
-    state = (*state, "_best")
-
     def propose(self) -> Floats:
         """Draw from the normal distribution of each row."""
         self.generation += 1
@@ -237,7 +251,7 @@ class CovarianceMatrix(Algorithm):
     def learn(self, genes: Floats, values: Floats, slopes: Slopes) -> None:  # noqa: ARG002
         """Update means, step lengths and matrices; start spent rows again."""
         order = np.argsort(-values, axis=1, kind="stable")[:, : len(self.weights)]
-        best = np.asarray(_take(self._drawn, order), dtype=np.float64)
+        best = _take(self._drawn, order)
         step = np.einsum("k,rkg->rg", self.weights, best)
         self.mean = self.space.inside(self.mean + self.sigma[:, None] * step)
         rate = self.rate_sigma

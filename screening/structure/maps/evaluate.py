@@ -149,7 +149,7 @@ def _rebuild(
         raise InputError("no crystal with 3 atoms is measured: rebuild none (rebuilt=0)")
     hints = {name: predictions[name] for name in ("pair_table", "composition", "model")
              if name in predictions}  # fmt: skip
-    rebuilt = {
+    rebuilt: dict[str, dict[str, Any]] = {
         search.algorithm: measure_recovery(subjects, hints, search, seed)
         for search in options.searches()
     }

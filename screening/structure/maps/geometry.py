@@ -29,7 +29,7 @@ _REDUCTIONS = 20
 def cell_of_genes(problem: Problem, index: int, genes: Floats) -> Floats:
     """Conventional cell: lengths (Angstrom) and angles (degrees), shape ``(6,)``."""
     if not problem.free_cell:
-        return problem.cells[index].copy()
+        return problem.cells[index].copy()  # type: ignore[no-any-return]
     cell = np.full(6, 90.0)
     system = problem.systems[index]
     for axis in range(3):
@@ -69,7 +69,7 @@ def vectors_of(cell: Floats) -> Floats:
 def lattice_of_genes(table: Tables, problem: Problem, index: int, genes: Floats) -> Floats:
     """Primitive vectors (Angstrom), shape ``(3, 3)``."""
     vectors = vectors_of(cell_of_genes(problem, index, genes))
-    return np.dot(table.primitive[problem.groups[index]], vectors)
+    return np.dot(table.primitive[problem.groups[index]], vectors)  # type: ignore[no-any-return]
 
 
 @compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -122,8 +123,7 @@ def find(problem: Problem, search: Search, rng: np.random.Generator) -> Found:
         better = top > values[rows]
         genes[rows[better]] = proposed[better, best[better]]
         values[rows[better]] = top[better]
-        own = rows
-        algorithm.learn(proposed, reached, lambda x, own=own: slopes_all(table, problem, own, x))
+        algorithm.learn(proposed, reached, partial(slopes_all, table, problem, rows))
         going = values[rows] < goal
         if generation + 1 in rungs and len(rows) > _LEAST_ROWS:
             going &= values[rows] >= np.median(values[rows])
