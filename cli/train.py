@@ -87,9 +87,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on data that it has not seen; prints JSON."""
-    import json
-
-    from cli.formatting import plain, print_json
+    from cli.formatting import print_json
     from cli.progress import stage_bars
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
@@ -114,12 +112,19 @@ def evaluate(
         metrics = _measure(what, request, match)
     numbers, rows = metrics.pop("plots", {}), metrics.pop("rows", [])
     if out is not None:
-        content = metrics | {"plots": numbers} | ({"rows": rows} if rows else {})
-        text = json.dumps(plain(content), indent=2)
-        out.write_text(text + "\n", encoding="utf-8")
+        _write(metrics | {"plots": numbers} | ({"rows": rows} if rows else {}), out)
     if plots is not None:
         _draw(what, request.checkpoint, numbers, plots)
     print_json(metrics)
+
+
+def _write(metrics: dict[str, Any], path: Path) -> None:
+    """Write everything, figures' numbers and rows of single items included."""
+    import json
+
+    from cli.formatting import plain
+
+    path.write_text(json.dumps(plain(metrics), indent=2) + "\n", encoding="utf-8")
 
 
 def _measure(what: str, request: EvaluateRequest, match: int | None) -> dict[str, Any]:
