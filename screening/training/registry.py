@@ -37,7 +37,12 @@ EVALUATORS = {
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 
 
-MEASURED = {"generation": "compositions", "energy": "energy", "symmetry": "symmetry"}
+MEASURED = {
+    "generation": "compositions",
+    "energy": "energy",
+    "symmetry": "symmetry",
+    "site-likelihood": "site-likelihood",
+}
 """What is measured and has figures -> the bundled checkpoint that is meant if none is named."""
 
 
