@@ -20,7 +20,8 @@ def train(
     model: Annotated[
         str,
         typer.Argument(
-            help="compositions, matgan, energy, symmetry, prototypes or site-likelihood."
+            help="compositions, matgan, energy, symmetry, prototypes, site-likelihood, or "
+            "pressure-data (structures under pressure)."
         ),
     ],
     data: DataOption,

@@ -2,8 +2,8 @@
 
 Databases of crystals hold those of ambient pressure. Here each composition of a data file is
 relaxed in its own structure, and in further prototypes, at one pressure after the other, each from
-the one before. The labels are those of the potential: `screening evaluate equation-of-state` says
-how far they can be believed.
+the one before. The labels are those of the potential: ``screening pressure eos`` says how far they
+can be believed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def train_pressure_data(request: TrainRequest) -> Card:
     started = time.monotonic()
     table = _chosen(read_table(request.data[0], COLUMNS), options, request.seed)
     parts = state_folder(request)
-    _check_key(parts, content_hash(options.model_dump(), file_sha256(request.data[0]), request.seed))
+    _check_key(
+        parts, content_hash(options.model_dump(), file_sha256(request.data[0]), request.seed)
+    )
     groups = [table.iloc[k : k + options.batch] for k in range(0, len(table), options.batch)]
     for number, group in enumerate(groups):
         part = parts / f"part-{number:05d}.parquet"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from screening.errors import InputError
 
-
 PRESSURES = (-50.0, 1000.0)
 """Lowest and highest target pressure (GPa); beyond, it is another unit."""
 
