@@ -36,7 +36,9 @@ class Crystal(BaseModel):
     dynamic_stability: str | None = Field(None, description="Verdict of the phonons")
     known: bool | None = Field(None, description="Whether it is a phase of the reference set")
     method: str = Field(description="The method that found it first")
-    energy_source: str = Field(description="Engine of the energies")
+    energy_source: str = Field(
+        description="Engine of the energies, with the pressure where there is one"
+    )
     last_updated: datetime | None = Field(None, description="Last change (UTC)")
 
 
@@ -135,6 +137,7 @@ class HullSummary(BaseModel):
     hull_id: str = Field(description="Identifier")
     chemsys: str = Field(description="Chemical system")
     energy_source: str = Field(description="Engine of all energies")
+    pressure: float = Field(0.0, description="Pressure of all entries (GPa)")
     version: int = Field(description="Version")
     n_entries: int = Field(description="Number of entries")
     created: datetime = Field(description="Date (UTC)")

@@ -12,11 +12,12 @@ function hull(data, source) {
   }
   const entries = data.entries
     .filter((entry) => entry.outlier === null)
+    .map((entry) => ({ ...entry, height: data.pressure ? entry.enthalpy_per_atom : entry.energy_per_atom }))
     .map((entry) => ({
       entry_id: entry.entry_id,
       composition: entry.composition,
-      energy: entry.energy_per_atom * sum(entry.composition),
-      energy_per_atom: entry.energy_per_atom,
+      energy: entry.height * sum(entry.composition),
+      energy_per_atom: entry.height,
       e_form_per_atom: entry.formation_energy_per_atom,
       e_above_hull: entry.energy_above_hull,
       is_stable: entry.energy_above_hull <= 1e-6,

@@ -176,6 +176,8 @@ class Walker:
         doc.initial_energy_per_atom = self.energies[0] / n
         doc.energy = self.last.energy
         doc.energy_per_atom = self.last.energy / n
+        work = options.pressure * self.volumes[-1] / GPA_PER_EV_A3
+        doc.enthalpy_per_atom = (self.last.energy + work) / n
         doc.fmax, doc.max_stress = self.fmax, self.max_stress
         doc.volume_change = self.volumes[-1] / self.start_volume - 1
         if self.last.magmoms is not None:
