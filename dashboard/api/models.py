@@ -174,12 +174,24 @@ class PhononBands(BaseModel):
     dos_densities: list[float] = Field(description="States/THz per cell")
 
 
+class PathFrame(BaseModel):
+    """The crystal at one step of a relaxation."""
+
+    step: int = Field(description="Number of the step")
+    cell: list[list[float]] = Field(description="Lattice vectors as rows (Angstrom)")
+    positions: list[list[float]] = Field(description="Cartesian positions (Angstrom), (n, 3)")
+
+
 class RelaxationPath(BaseModel):
     """Each step of a relaxation."""
 
     energy_per_atom: list[float] = Field(description="eV/atom")
     fmax: list[float] = Field(description="Largest force (eV/Angstrom)")
     volume_per_atom: list[float] = Field(description="Angstrom^3/atom")
+    symbols: list[str] = Field(default_factory=list, description="Elements of the atoms (n,)")
+    frames: list[PathFrame] = Field(
+        default_factory=list, description="Crystals on the way; none where they were not kept"
+    )
 
 
 class ContactMaps(BaseModel):

@@ -116,13 +116,13 @@ def fit_birch_murnaghan(volumes: ArrayLike, energies: ArrayLike) -> EquationOfSt
     polynomial = np.polynomial.Polynomial.fit((t - middle) / width, e, 3).convert()
     slope, curvature = polynomial.deriv(), polynomial.deriv(2)
     found = [
-        root.real
+        float(root.real)
         for root in slope.roots()
         if abs(root.imag) < 1e-9 and curvature(root.real) > 0 and abs(root.real) <= 1
     ]
     if not found:
         raise InputError("the energies have no minimum between these volumes: take others")
-    best = min(found, key=abs)
+    best: float = min(found, key=abs)
     for _ in range(3):  # roots of a cubic that is almost a square are not exact
         best -= slope(best) / curvature(best)
     t0 = best * width + middle

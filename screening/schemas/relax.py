@@ -60,8 +60,9 @@ class RelaxationDoc(Document):
     magnetic_moments: list[float] | None = Field(None, description="Site moments (mu_B)")
     trajectory: dict[str, Any] | None = Field(
         None,
-        description="Arrays 'energy' (eV), 'fmax' (eV/Angstrom), 'volume' (Angstrom^3) per step "
-        "(kept in GridFS when large)",
+        description="Arrays 'energy' (eV), 'fmax' (eV/Angstrom), 'volume' (Angstrom^3) per step; "
+        "of some steps 'step' (k,), 'positions' (k, n, 3) and 'cell' (k, 3, 3) (Angstrom); kept in "
+        "GridFS when large",
     )
 
     @property
