@@ -18,6 +18,7 @@ from flows.steps import after_candidates
 from makers.base import StageMaker
 from makers.candidates import CandidatesMaker
 from makers.energy import FormationEnergyMaker
+from makers.fields import check_fields
 from makers.generation import GenerationMaker
 from makers.hull import HullMaker
 from makers.phonon import PhononMaker
@@ -25,7 +26,6 @@ from makers.references import ReferencesMaker
 from makers.relax import RelaxMaker
 from makers.structure import StructureMaker
 from makers.symmetry import SymmetryMaker
-from makers.validation import check_fields
 from makers.validity import ValidityMaker
 from screening.elements import oxidation_tables
 from screening.errors import ConfigError

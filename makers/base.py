@@ -21,7 +21,7 @@ from jobflow import CURRENT_JOB, Maker, job
 from pydantic import Field
 
 from db_config import get_settings
-from makers.validation import check_fields
+from makers.fields import check_fields
 from screening.checkpoints import checkpoint_ref, set_checkpoint_folder
 from screening.errors import ScreeningError
 from screening.identity import content_hash
