@@ -30,7 +30,10 @@ from screening.schemas import CheckpointRef, Document, Provenance, Stage, utc_no
 from stores import Database, open_database
 from stores.ledger import Claim, Ledger
 
-PACKAGES = ("crystal-screening", "numpy", "pymatgen", "torch", "chgnet", "phonopy", "spglib")
+PACKAGES = (
+    "crystal-screening", "numpy", "pymatgen", "torch", "chgnet", "phonopy", "spglib", "atomate2",
+    "custodian", "emmet-core",
+)  # fmt: skip
 
 
 class StageSummary(Document):
@@ -129,6 +132,10 @@ class StageMaker(Maker):
             self.stage, self.version, type(self).__name__, inputs, self.parameters(),
             model.sha256 if model else None, self.source(),
         )  # fmt: skip
+
+    def is_done(self, database: Database, inputs: Any) -> bool:
+        """Whether the task for these inputs is finished."""
+        return Ledger(database).is_finished(self.task_key(inputs))
 
     def run(
         self,
