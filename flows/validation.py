@@ -18,13 +18,13 @@ from flows.calculations import calculated, on_fireworks
 from flows.choice import choose, competing_phases, estimate
 from flows.steps import build_materials, finish, largest_systems
 from makers.base import StageSummary
-from makers.hull import DftHullMaker
+from makers.hull import DftHullMaker, HullMaker
 from makers.tasks import get_structure
 from makers.validation import ValidationMaker
 from makers.vasp import FAMILY, potcars
 from makers.vasp_flows import VaspFlow, phonon_flow, relaxation_flow
 from screening.phonon import plan_phonons
-from screening.schemas import HullDoc, StructureDoc
+from screening.schemas import CampaignDoc, HullDoc, StructureDoc
 from stores import Database, open_database
 
 if TYPE_CHECKING:
@@ -255,29 +255,21 @@ def _require_vasp(maker: ValidationMaker, documents: Iterable[StructureDoc]) -> 
 
 
 def validation_flow(
-    database: Database,
-    maker: ValidationMaker,
-    documents: Iterable[StructureDoc],
-    *,
-    max_above_hull: float = 0.1,
+    maker: ValidationMaker, structure_ids: list[str], competing: list[str], ending: Ending
 ) -> Flow:
-    """Compose the flow that computes structures chosen by hand, with their competing phases.
+    """Compose the flow that computes chosen structures and their competing phases."""
+    return Flow([validate_structures(maker, structure_ids, competing, ending)], name="validation")
 
-    Parameters
-    ----------
-    database
-        The database.
-    maker
-        The settings; its policy is not asked.
-    documents
-        The structures.
-    max_above_hull
-        Crystals up to here become materials (eV/atom).
-    """
-    names = [document.structure_id for document in documents]
-    competing = competing_of(database, names) if maker.competing else []
-    ending = Ending(None, [], max_above_hull)
-    return Flow([validate_structures(maker, names, competing, ending)], name="validation")
+
+def ending_of(database: Database, campaign: CampaignDoc | None) -> Ending:
+    """Say what is left to do after the validation of a campaign's, or of other, structures."""
+    if campaign is None:
+        return Ending(None, [], HullMaker().max_above_hull)
+    query = {"campaign_ids": campaign.campaign_id, "stage": "hull", "state": "finished"}
+    rows = database.rows("tasks", query, ["summary"])
+    ids = {name for row in rows for name in row["summary"]["ids"]}
+    hull_ids = sorted(name for name in ids if name.startswith("hull-"))
+    return Ending(campaign.campaign_id, hull_ids, campaign.config["hull"]["max_above_hull"])
 
 
 def competing_of(database: Database, structure_ids: list[str]) -> list[str]:

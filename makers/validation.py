@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from db_config.vasp import require_vasp
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from makers.tasks import get_structure, read_task, run_tolerantly
 from makers.validation_phonon import ValidationPhononMaker
@@ -85,6 +86,17 @@ class ValidationMaker(StageMaker):
     def parameters(self) -> dict[str, Any]:
         """Only what decides the relaxations."""
         return {"settings": self.settings, "hubbard_u": self.hubbard_u}
+
+    @staticmethod
+    def check() -> None:
+        """Find out now whether VASP can run here; POTCARs are looked for when elements are known.
+
+        Raises
+        ------
+        ConfigError
+            If a program or the folder of POTCARs is missing.
+        """
+        require_vasp([], "", allow_emulator=True)
 
     def vasp_options(self) -> VaspOptions:
         """Options of the VASP makers."""

@@ -29,6 +29,8 @@ KBAR = 0.1
 EMULATOR, STUB = "-emulator", "STUB"
 """How the version and the POTCARs of an emulator of VASP are marked."""
 SYMPREC = 0.01
+MP_SOURCE, PAPER_SOURCE = "vasp-mp2020", "vasp-paper"
+"""Energy sources: the Materials Project's corrected energies, and the papers' settings."""
 
 
 def read_calculation(name: str, uuid: str, task: Mapping[str, Any]) -> CalculationDoc:
@@ -87,7 +89,7 @@ def energy_source(settings: str, calculation: CalculationDoc, *, emulated: bool)
 
     Without the Materials Project's corrections, energies with and without +U do not fit.
     """
-    name = "vasp-mp2020" if settings == "mp" else "vasp-paper"
+    name = MP_SOURCE if settings == "mp" else PAPER_SOURCE
     if settings != "mp" and "+U" in (calculation.run_type or ""):
         name += "+u"
     return f"emulated-{name}" if emulated else name
