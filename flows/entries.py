@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from stores import Database
 
-RUN_TYPES = ("GGA", "GGA+U")
+RUN_TYPES = ("GGA", "GGA+U", "PBE", "PBE+U")
 """What MaterialsProject2020Compatibility mixes; r2SCAN energies are another source."""
 
 

@@ -41,10 +41,9 @@ def relaxation_flow(structure: Structure, options: VaspOptions, label: str) -> V
     """Relax twice, then a static calculation."""
     relax = relax_maker(options).make(structure)
     static = static_maker(options).make(relax.output.structure, prev_dir=relax.output.dir_name)
-    names = ("relax 1", "relax 2", "static")
-    jobs = [job for job, _ in Flow([relax, static]).iterflow()]
-    runs = {name: job.uuid for name, job in zip(names, jobs, strict=True)}
     flow = Flow([relax, static], name=label)
+    names = ("relax 1", "relax 2", "static")
+    runs = {name: job.uuid for name, (job, _) in zip(names, flow.iterflow(), strict=True)}
     return _tolerant(flow, static.uuid, runs, static.output.dir_name, label)
 
 

@@ -48,7 +48,7 @@ def mp2020(
     energy
         Total energy (eV/cell).
     run_type
-        GGA or GGA+U.
+        GGA, GGA+U, or PBE, PBE+U, as emmet calls them.
     potcars
         'titel' and 'hash' of each POTCAR.
     hubbards
@@ -58,7 +58,7 @@ def mp2020(
     from pymatgen.entries.computed_entries import ComputedStructureEntry
 
     parameters: dict[str, Any] = {
-        "run_type": run_type,
+        "run_type": run_type.replace("PBE", "GGA"),
         "potcar_spec": [dict(potcar) for potcar in potcars],
         "hubbards": dict(hubbards),
         "is_hubbard": bool(hubbards),
