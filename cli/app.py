@@ -22,6 +22,7 @@ from cli import (
     references,
     report,
     train,
+    validate,
 )
 from screening.errors import ScreeningError
 
@@ -34,7 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (campaign, predict, data, report, dashboard, references, bank, train, compare):
+for module in (
+    campaign,
+    predict,
+    data,
+    report,
+    dashboard,
+    references,
+    bank,
+    train,
+    compare,
+    validate,
+):
     module.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(config.app, name="config")

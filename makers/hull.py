@@ -10,7 +10,7 @@ from pydantic import Field
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from makers.relax import engine_spec
 from screening.progress import report
-from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole
+from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole, StructureStage
 from screening.schemas.relax import energy_source
 from stores import Database, open_database
 from stores.queries import subsystems
@@ -30,6 +30,8 @@ class HullMaker(StageMaker):
 
     name: str = "hull"
     stage: ClassVar[Stage] = Stage.HULL
+    of: ClassVar[StructureStage] = StructureStage.RELAXED
+    """Which structures have the energies."""
     engine: str = "chgnet"
     engine_options: dict[str, Any] = field(default_factory=dict)
     max_above_hull: Annotated[float, Field(ge=0)] = 0.1
@@ -45,7 +47,7 @@ class HullMaker(StageMaker):
         self, chemsys: str, campaign_id: str | None = None, *, pressure: float = 0.0
     ) -> StageSummary:
         """Find duplicates, build the hull, and keep it as a new version in `hulls`."""
-        entries = relaxed_ids(open_database(), chemsys, self.source(), pressure)
+        entries = relaxed_ids(open_database(), chemsys, self.source(), self.of, pressure)
         source = energy_source(self.source(), pressure)
         return self.run(
             lambda database: self._build(database, chemsys, entries, source),
@@ -82,11 +84,46 @@ class HullMaker(StageMaker):
         return outcome
 
 
-def relaxed_ids(database: Database, chemsys: str, engine: str, pressure: float = 0.0) -> list[str]:
+@dataclass
+class DftHullMaker(HullMaker):
+    """Build the hull of everything that was relaxed by DFT, with energies of one source.
+
+    Without an entry for each element there is none: the funnel says so.
+    """
+
+    name: str = "dft hull"
+    stage: ClassVar[Stage] = Stage.VALIDATION
+    of: ClassVar[StructureStage] = StructureStage.DFT
+
+    def source(self) -> str:
+        """Name the energy source: see `screening.validation.energy_source`."""
+        return self.engine
+
+    def _build(
+        self, database: Database, chemsys: str, entries: list[str], source: str
+    ) -> TaskOutcome:
+        query = {"structure_id": {"$in": entries}, "nelements": 1}
+        there = {row["chemsys"] for row in database.rows("structures", query, ["chemsys"])}
+        missing = sorted(set(chemsys.split("-")) - there)
+        if missing:
+            text = f"no hull: {self.engine} has no energy of {', '.join(missing)}"
+            return TaskOutcome(unit="structures", counted=False, data={"reason": text})
+        outcome = super()._build(database, chemsys, entries, source)
+        outcome.counted = False
+        return outcome
+
+
+def relaxed_ids(
+    database: Database,
+    chemsys: str,
+    engine: str,
+    stage: StructureStage = StructureStage.RELAXED,
+    pressure: float = 0.0,
+) -> list[str]:
     """List the usable relaxed structures of a system and its subsystems at a pressure, sorted."""
     query = {
         "chemsys": {"$in": subsystems(chemsys)},
-        "stage": "relaxed",
+        "stage": stage.value,
         "relaxation.engine": engine,
         "relaxation.pressure": pressure,
         "state": "ok",

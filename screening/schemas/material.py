@@ -62,6 +62,11 @@ class MaterialDoc(Document):
     predicted_formation_energy_per_atom: float | None = Field(
         None, description="What the composition model said (eV/atom)"
     )
+    task_ids: list[str] = Field(
+        default_factory=list,
+        description="jobflow uuids of the DFT calculations behind the numbers; empty for a "
+        "machine-learned potential",
+    )
     origins: list[OriginDoc] = Field(default_factory=list, description="Methods that found it")
     method: str = Field(description="The method that found it first")
     last_updated: datetime = Field(default_factory=utc_now, description="Last change (UTC)")

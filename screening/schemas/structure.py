@@ -11,6 +11,7 @@ from screening.dataset import symmetry_dataset
 from screening.identity import make_id
 from screening.schemas.base import Document, Provenance, State
 from screening.schemas.relax import RelaxationDoc
+from screening.schemas.validation import DftDoc
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -104,6 +105,7 @@ class StructureDoc(Document):
         default_factory=list, description="Methods that proposed it, best first"
     )
     relaxation: RelaxationDoc | None = Field(None, description="How it was relaxed")
+    dft: DftDoc | None = Field(None, description="The calculations, where it was relaxed by DFT")
     duplicate_of: str | None = Field(None, description="Lower-energy structure that it matches")
     state: State = Field(State.OK, description="ok or failed")
     reason: str | None = Field(None, description="Why it failed")
