@@ -18,9 +18,11 @@ from cli import (
     data,
     database,
     predict,
+    pressure,
     references,
     report,
     train,
+    validate,
 )
 from screening.errors import ScreeningError
 
@@ -33,10 +35,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (campaign, predict, data, report, dashboard, references, bank, train, compare):
+for module in (
+    campaign,
+    predict,
+    data,
+    report,
+    dashboard,
+    references,
+    bank,
+    train,
+    compare,
+    validate,
+):
     module.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(config.app, name="config")
+app.add_typer(pressure.app, name="pressure")
 
 _debug = {"on": False}
 

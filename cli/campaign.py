@@ -39,7 +39,7 @@ def init(
 
         from flows.campaign import CampaignMaker
         from flows.config import dump_campaign
-        from makers.validation import build_maker
+        from makers.fields import build_maker
 
         text = dump_campaign(build_maker(CampaignMaker, yaml.safe_load(EXAMPLE)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def resume(
 ) -> None:
     """Go on with a campaign that was interrupted."""
     from flows.campaign import CampaignMaker
-    from makers.validation import build_maker
+    from makers.fields import build_maker
     from stores import open_database
     from stores.queries import find_campaign
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +43,27 @@ def import_references(
     console.print(
         f"imported {result.n_imported} structures of {len(result.chemsys)} chemical systems, "
         f"left out {len(result.rejected)}; the next campaign there relaxes them"
+    )
+
+
+@group.command("entries")
+def import_entries(
+    file: Annotated[Path, typer.Argument(help="JSON file of ComputedStructureEntries.")],
+) -> None:
+    """Import DFT energies of the Materials Project, for validation with `settings: mp`."""
+    from cli.formatting import console, errors
+    from flows import entries
+    from screening.errors import InputError
+    from stores import open_database
+
+    result = entries.import_entries(open_database(), entries.read_entries(file), file.name)
+    for label, reason in result.rejected[:20]:
+        errors.print(f"left out {label}: {reason}", markup=False, soft_wrap=True)
+    if not result.n_imported:
+        raise InputError(f"{str(file)!r} gave no usable entry")
+    console.print(
+        f"imported {result.n_imported} entries of {len(result.chemsys)} chemical systems, left "
+        f"out {len(result.rejected)}; the hulls of DFT energies with settings mp have them"
     )
 
 

@@ -148,7 +148,7 @@ def _draw(what: str, checkpoint: str | None, numbers: dict[str, Any], folder: Pa
     from cli.formatting import errors
     from dashboard.figures import model_figures
     from dashboard.figures.contact_maps import draw_maps
-    from dashboard.figures.png import write_pngs
+    from dashboard.figures.pictures import write_pngs
     from screening.checkpoints import read_card
     from screening.training.registry import MEASURED
 

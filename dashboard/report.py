@@ -17,6 +17,7 @@ from dashboard.figures import (
     phonon_figure,
     structure_figure,
 )
+from dashboard.validations import validations
 from screening.checkpoints import read_card
 from screening.errors import CheckpointError
 from screening.schemas import HullDoc, MaterialDoc, PhononDoc, SpaceGroupDoc, utc_now
@@ -53,13 +54,12 @@ def write_report(
     -------
     The report, and the CIF files.
     """
-    materials = list(
-        database.find(
-            MaterialDoc,
-            {"campaign_ids": campaign.campaign_id},
-            sort={"energy_above_hull": 1, "material_id": 1},
-        )
+    found = database.find(
+        MaterialDoc,
+        {"campaign_ids": campaign.campaign_id},
+        sort={"energy_above_hull": 1, "material_id": 1},
     )
+    materials = [material for material in found if not material.task_ids]
     cif_folder = folder / "cif"
     cif_folder.mkdir(parents=True, exist_ok=True)
     files = [_write_cif(material, cif_folder) for material in materials]
@@ -77,6 +77,7 @@ def write_report(
                 m.material_id: f"cif/{path.name}" for m, path in zip(materials, files, strict=True)
             },
             models=_models(database, campaign),
+            validations=validations(database, campaign.campaign_id),
             **_overview(database, campaign, materials),
         )
     )

@@ -61,11 +61,19 @@ class Settings(BaseSettings):
     device: str = Field(
         "cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="Where networks run: cpu, cuda, cuda:1"
     )
+    calculation_dir: Path | None = Field(
+        None,
+        description="Folder that DFT runs in, without FireWorks; empty: calculations in data_dir",
+    )
+    allow_emulator: bool = Field(
+        default=False,
+        description="Whether results of an emulator of VASP may enter the database: for tests",
+    )
     processes: int | None = Field(
         None, ge=1, description="Processes for relaxations; empty: all available cores"
     )
 
-    @field_validator("data_dir", "mongod", "launchpad_file", mode="after")
+    @field_validator("data_dir", "mongod", "launchpad_file", "calculation_dir", mode="after")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         """Expand ``~`` and variables, make absolute."""
@@ -75,6 +83,11 @@ class Settings(BaseSettings):
     def n_processes(self) -> int:
         """Processes to use: the setting, or the cores that this process may run on."""
         return self.processes or len(os.sched_getaffinity(0))
+
+    @property
+    def calculations(self) -> Path:
+        """Folder that DFT runs in."""
+        return self.calculation_dir or self.data_dir / "calculations"
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -2,7 +2,8 @@
 
 The composition stages are known when a campaign is submitted. How many candidates, structures,
 hulls and phonons follow is known only at run time, so each step decides the next one when it runs:
-`after_candidates` -> `after_structures` -> `after_relax` -> `after_hulls` -> `finish`.
+`after_candidates` -> `after_structures` -> `after_relax` -> `after_hulls` -> `finish`, or with DFT
+`validate_best` -> `after_validations` -> `after_dft_hulls` -> `finish`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flows.steps import after_candidates
 from makers.base import StageMaker
 from makers.candidates import CandidatesMaker
 from makers.energy import FormationEnergyMaker
+from makers.fields import check_fields
 from makers.generation import GenerationMaker
 from makers.hull import HullMaker
 from makers.phonon import PhononMaker
@@ -25,7 +27,7 @@ from makers.references import ReferencesMaker
 from makers.relax import RelaxMaker
 from makers.structure import StructureMaker
 from makers.symmetry import SymmetryMaker
-from makers.validation import check_fields
+from makers.validation import ValidationMaker
 from makers.validity import ValidityMaker
 from screening.elements import oxidation_tables
 from screening.errors import ConfigError
@@ -45,13 +47,14 @@ class CampaignMaker(Maker):
         Seed; every stage derives its own unless it has one.
     until
         The last stage that runs; ``candidates`` ends with the ranked compositions.
-    generation, validity, energy, candidates, symmetry, structure, references, relax, hull, phonon
+    generation, validity, energy, candidates, symmetry, structure, references, relax, hull, phonon,
+    validation
         The stages.
     """
 
     name: str = "campaign"
     seed: Annotated[int, Field(ge=0)] = 0
-    until: Literal["candidates", "structure", "relax", "hull", "phonon"] = "phonon"
+    until: Literal["candidates", "structure", "relax", "hull", "phonon", "validation"] = "phonon"
     generation: GenerationMaker = field(default_factory=GenerationMaker)
     validity: ValidityMaker = field(default_factory=ValidityMaker)
     energy: FormationEnergyMaker = field(default_factory=FormationEnergyMaker)
@@ -62,6 +65,7 @@ class CampaignMaker(Maker):
     relax: RelaxMaker = field(default_factory=RelaxMaker)
     hull: HullMaker = field(default_factory=HullMaker)
     phonon: PhononMaker = field(default_factory=PhononMaker)
+    validation: ValidationMaker = field(default_factory=ValidationMaker)
 
     def __post_init__(self) -> None:
         """Check the fields and hand the seed down."""
@@ -117,9 +121,14 @@ class CampaignMaker(Maker):
         for maker in self.stages().values():
             maker.model()
             maker.source()
-        engines = {maker.source() for maker in (self.relax, self.hull, self.phonon)}
+        engines = {self.relax.engine_name(), self.hull.source(), self.phonon.source()}
         if len(engines) > 1:
             raise ConfigError(f"relax, hull and phonon must have one engine, not {sorted(engines)}")
+        if self.relax.pressure < 0 and self.until in {"hull", "phonon"}:
+            raise ConfigError(
+                f"relax.pressure = {self.relax.pressure:g}: under tension every crystal is "
+                "metastable, so that there is no hull; use 0 GPa or more, or until: relax"
+            )
 
     def make(self) -> Flow:
         """Compose the flow: one chain of jobs per batch, the choice of candidates, then the rest.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from flows.campaign import CampaignMaker
-from makers.validation import build_maker
+from makers.fields import build_maker
 from screening.errors import ConfigError, InputError
 
 if TYPE_CHECKING:

@@ -42,6 +42,8 @@ def run_campaign(campaign: CampaignMaker) -> CampaignDoc:
         If something other than an item failed; what is finished is kept.
     """
     campaign.check()
+    if campaign.until == "validation":
+        campaign.validation.check()
     database = open_database()
     flow = campaign.make()
     document = register(database, campaign, "local")
@@ -86,14 +88,20 @@ def submit_campaign(campaign: CampaignMaker) -> tuple[CampaignDoc, list[int]]:
     -------
     The campaign, and the identifiers of its first fireworks.
     """
+    campaign.check()
+    database = open_database(keep=True)
+    document = register(database, campaign, "fireworks")
+    return document, submit_flow(campaign.make(), {"campaign_id": campaign.campaign_id})
+
+
+def submit_flow(flow: Flow, metadata: dict[str, str]) -> list[int]:
+    """Add a flow to the LaunchPad; returns the identifiers of its fireworks."""
     from jobflow.managers.fireworks import flow_to_workflow
 
     from flows.launchpad import open_launchpad
 
-    campaign.check()
     database = open_database(keep=True)
-    workflow = flow_to_workflow(campaign.make(), metadata={"campaign_id": campaign.campaign_id})
-    document = register(database, campaign, "fireworks")
+    workflow = flow_to_workflow(flow, metadata=metadata)
     with database.guard():
         identifiers = open_launchpad(database).add_wf(workflow)
-    return document, sorted(identifiers.values())
+    return sorted(identifiers.values())

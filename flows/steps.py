@@ -60,7 +60,7 @@ def after_candidates(
     ]
     plan(Stage.SYMMETRY, len(chosen.ids))
     plan(Stage.STRUCTURE, len(chosen.ids))
-    wanted = systems if campaign.until in {"hull", "phonon"} else []
+    wanted = systems if campaign.until in {"hull", "phonon", "validation"} else []
     references = [campaign.references.make(system, campaign_id) for system in wanted]
     rest = after_structures(
         campaign,
@@ -105,7 +105,8 @@ def after_relax(
     del n_relaxed  # only makes this step wait
     if campaign.until == "relax":
         return Response(output=finish_campaign(campaign_id, [], 0.0))
-    hulls = [campaign.hull.make(system, campaign_id) for system in systems]
+    pressure = campaign.relax.pressure
+    hulls = [campaign.hull.make(system, campaign_id, pressure=pressure) for system in systems]
     rest = after_hulls(campaign, campaign_id, [hull.output for hull in hulls])
     return Response(detour=Flow([*hulls, rest], name="hulls"))
 
@@ -116,19 +117,23 @@ def after_hulls(
 ) -> Response[Any]:
     """Compute phonons of the best crystals."""
     hull_ids = _ids(hulls)
-    top = campaign.phonon.top if campaign.until == "phonon" else 0
+    top = campaign.phonon.top if campaign.until in {"phonon", "validation"} else 0
     best = crystals_for_phonons(hull_ids, campaign_id, top, campaign.phonon.max_above_hull)
     plan(Stage.PHONON, len(best))
     phonons = [campaign.phonon.make(name, campaign_id) for name in best]
-    rest = finish(
-        campaign_id, hull_ids, campaign.hull.max_above_hull, [one.output.ids for one in phonons]
-    )
+    done = [one.output.ids for one in phonons]
+    if campaign.until == "validation":
+        from flows.validation import validate_best  # atomate2 takes seconds to import
+
+        rest = validate_best(campaign, campaign_id, hull_ids, done)
+    else:
+        rest = finish(campaign_id, hull_ids, campaign.hull.max_above_hull, done)
     return Response(detour=Flow([*phonons, rest], name="phonons"))
 
 
 @job
 def finish(
-    campaign_id: str, hull_ids: list[str], max_above_hull: float, phonons: list[list[str]]
+    campaign_id: str | None, hull_ids: list[str], max_above_hull: float, phonons: list[list[str]]
 ) -> dict[str, Any]:
     """Build `materials` and close the campaign."""
     del phonons  # only makes this step wait
@@ -156,12 +161,26 @@ def crystals_for_phonons(
     return sorted(found, key=lambda name: found[name])[:top]
 
 
-def finish_campaign(campaign_id: str, hull_ids: list[str], max_above_hull: float) -> dict[str, Any]:
-    """Build `materials` and `optimade`, and write the funnel and the state of the campaign."""
+def build_materials(hull_ids: list[str], max_above_hull: float) -> None:
+    """Build `materials` and `optimade`."""
     database = open_database()
     with database.guard():
         MaterialsBuilder(database, hull_ids, max_above_hull).build()
     build_optimade(database)
+
+
+def finish_campaign(
+    campaign_id: str | None, hull_ids: list[str], max_above_hull: float
+) -> dict[str, Any]:
+    """Build `materials`, and write the funnel and the state of the campaign, if there is one."""
+    build_materials(hull_ids, max_above_hull)
+    if campaign_id is not None:
+        _close(campaign_id)
+    return {"campaign_id": campaign_id, "hull_ids": hull_ids}
+
+
+def _close(campaign_id: str) -> None:
+    database = open_database()
     funnel = campaign_funnel(database, campaign_id)
     changes = {
         "state": CampaignState.FINISHED.value,
@@ -171,7 +190,6 @@ def finish_campaign(campaign_id: str, hull_ids: list[str], max_above_hull: float
     }
     database.patch(CampaignDoc, {campaign_id: changes})
     _mark_stages(campaign_id)
-    return {"campaign_id": campaign_id, "hull_ids": hull_ids}
 
 
 def _mark_stages(campaign_id: str) -> None:
@@ -186,6 +204,12 @@ def _mark_stages(campaign_id: str) -> None:
                 Stage.PHONON,
                 database.raw("materials").distinct(
                     "formula_pretty", {**query, "dynamic_stability": {"$ne": None}}
+                ),
+            ),
+            (
+                Stage.VALIDATION,
+                database.raw("materials").distinct(
+                    "formula_pretty", {**query, "task_ids.0": {"$exists": True}}
                 ),
             ),
         ):

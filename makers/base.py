@@ -21,7 +21,7 @@ from jobflow import CURRENT_JOB, Maker, job
 from pydantic import Field
 
 from db_config import get_settings
-from makers.validation import check_fields
+from makers.fields import check_fields
 from screening.checkpoints import checkpoint_ref, set_checkpoint_folder
 from screening.errors import ScreeningError
 from screening.identity import content_hash
@@ -30,7 +30,10 @@ from screening.schemas import CheckpointRef, Document, Provenance, Stage, utc_no
 from stores import Database, open_database
 from stores.ledger import Claim, Ledger
 
-PACKAGES = ("crystal-screening", "numpy", "pymatgen", "torch", "chgnet", "phonopy", "spglib")
+PACKAGES = (
+    "crystal-screening", "numpy", "pymatgen", "torch", "chgnet", "phonopy", "spglib", "atomate2",
+    "custodian", "emmet-core",
+)  # fmt: skip
 
 
 class StageSummary(Document):
@@ -131,6 +134,10 @@ class StageMaker(Maker):
             self.stage, self.version, type(self).__name__, inputs, self.parameters(),
             model.sha256 if model else None, self.source(),
         )  # fmt: skip
+
+    def is_done(self, database: Database, inputs: Any) -> bool:
+        """Whether the task for these inputs is finished."""
+        return Ledger(database).is_finished(self.task_key(inputs))
 
     def run(
         self,

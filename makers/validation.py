@@ -1,114 +1,183 @@
-"""Checks the fields of Makers against their annotations: one definition for Python and YAML.
+"""The last stage: DFT of the best candidates with VASP, through atomate2's own makers.
 
-A Maker's dataclass fields, with pydantic constraints in ``Annotated``, are the schema of the
-campaign file. jobflow's Makers bring their own pydantic hook, so the models are made from the
-fields here.
+atomate2's jobs run VASP and keep their TaskDocs in the JobStore; the jobs here read those and
+write `structures`, `phonons` and `hulls`, with all that is needed to trace and repeat them.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from jobflow import Maker
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import Field
 
-from screening.errors import ConfigError
+from db_config.vasp import require_vasp
+from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.tasks import get_structure, read_task, run_tolerantly
+from makers.validation_phonon import ValidationPhononMaker
+from screening.schemas import Stage
+from stores import Database
 
-M = TypeVar("M", bound=Maker)
-_HIDDEN = {"name"}
-"""Fields of sub-makers that are not part of a file."""
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        from pydantic import Field
-
-        return Field(default_factory=field.default_factory)
-    return ... if field.default is dataclasses.MISSING else field.default
+if TYPE_CHECKING:
+    from makers.vasp import VaspOptions
 
 
-def _is_maker(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Maker)
+@dataclass
+class ValidationMaker(StageMaker):
+    """Choose the best crystals, relax them by DFT, and compute phonons of the stable ones.
 
-
-@cache
-def field_model(maker: Any) -> type[BaseModel]:
-    """Make the pydantic model of a Maker's own fields; sub-makers are taken as they are."""
-    hints = get_type_hints(maker, include_extras=True)
-    fields: dict[str, Any] = {
-        field.name: (Any if _is_maker(hints[field.name]) else hints[field.name], _default(field))
-        for field in dataclasses.fields(maker)
-    }
-    return create_model(maker.__name__, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-def check_fields(maker: Maker) -> None:
-    """Check and convert the field values of a Maker in place.
-
-    Raises
-    ------
-    ConfigError
-        If a value has the wrong type or is out of range.
-    """
-    values = {field.name: getattr(maker, field.name) for field in dataclasses.fields(maker)}
-    model: type[BaseModel] = field_model(type(maker))  # type: ignore[arg-type]
-    try:
-        checked = model(**values)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, type(maker), "")) from None
-    for name in values:
-        setattr(maker, name, getattr(checked, name))
-
-
-def build_maker(maker: type[M], values: Any, path: str = "") -> M:
-    """Build a Maker, and the Makers inside it, from plain nested dictionaries.
-
-    Parameters
+    Attributes
     ----------
-    maker
-        Class to build.
-    values
-        Its fields by name; sections of sub-makers are dictionaries again.
-    path
-        Where the values are, for messages.
-
-    Raises
-    ------
-    ConfigError
-        If a name is unknown or a value is wrong; the message says where.
+    settings
+        ``paper``: PBE, 400 eV, 1e-5 eV/atom, 0.01 eV/Angstrom. ``mp``: the Materials Project's,
+        with its corrections, so that its entries may be on the hull.
+    hubbard_u
+        Apply +U where atomate2 does (some metals in oxides and fluorides).
+    competing
+        Compute the elements and the stable phases of the potential's hull, too. Without them the
+        hull has what was imported (`screening references entries`).
+    phonons
+        Compute phonons of those that DFT finds at most `phonon_max_above_hull` above its hull.
+    phonon_max_above_hull
+        See `phonons` (eV/atom); where there is no DFT hull, all get phonons.
+    min_length, max_atoms
+        Shortest vector of the supercell (Angstrom), and its most atoms.
+    displacement
+        Finite displacement (Angstrom).
+    born
+        Born charges of insulators.
+    top
+        Most candidates.
+    max_above_hull
+        Only candidates at most this far above the potential's hull (eV/atom).
+    budget
+        Most core hours, by the estimate, competing phases included; empty for any.
+    per_formula, per_prototype, per_system
+        Most candidates of one formula, prototype and chemical system; empty for any.
+    gflops_per_core
+        Sustained speed of a core for the estimate (1e9 operations/s).
+    poll_seconds
+        How often custodian looks at a running VASP (s).
+    wall_time_hours
+        custodian stops a calculation in time before this; empty for never.
     """
-    if values is None:
-        values = {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path or 'the file'} must hold 'name: value' lines, not {values!r}")
-    hints = get_type_hints(maker)
-    known = [f.name for f in dataclasses.fields(maker) if not path or f.name not in _HIDDEN]
-    for name in values:
-        if name not in known:
-            raise ConfigError(_unknown(str(name), known, path))
-    arguments = {
-        name: build_maker(hints[name], value, f"{path}{name}.") if _is_maker(hints[name]) else value
-        for name, value in values.items()
-    }
-    model: type[BaseModel] = field_model(maker)  # type: ignore[arg-type]
-    try:
-        model(**arguments)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, maker, path)) from None
-    built: M = maker(**arguments)
-    return built
 
+    name: str = "validation"
+    stage: ClassVar[Stage] = Stage.VALIDATION
+    settings: Annotated[str, Field(pattern="^(paper|mp)$")] = "paper"
+    hubbard_u: bool = True
+    competing: bool = True
+    phonons: bool = True
+    phonon_max_above_hull: Annotated[float, Field(ge=0)] = 0.05
+    min_length: Annotated[float, Field(gt=0)] = 10.0
+    max_atoms: Annotated[int, Field(ge=1)] = 200
+    displacement: Annotated[float, Field(gt=0)] = 0.01
+    born: bool = True
+    top: Annotated[int, Field(ge=0)] = 7
+    max_above_hull: Annotated[float, Field(ge=0)] = 0.1
+    budget: Annotated[float | None, Field(gt=0)] = None
+    per_formula: Annotated[int | None, Field(ge=1)] = 1
+    per_prototype: Annotated[int | None, Field(ge=1)] = 2
+    per_system: Annotated[int | None, Field(ge=1)] = None
+    gflops_per_core: Annotated[float, Field(gt=0)] = 4.0
+    poll_seconds: Annotated[float, Field(gt=0)] = 10.0
+    wall_time_hours: Annotated[float | None, Field(gt=0)] = None
 
-def _unknown(name: str, known: list[str], path: str) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known are {known}"
-    return f"unknown name {path + name!r}: {hint}"
+    def parameters(self) -> dict[str, Any]:
+        """Only what decides the relaxations."""
+        return {"settings": self.settings, "hubbard_u": self.hubbard_u}
 
+    @staticmethod
+    def check() -> None:
+        """Find out now whether VASP can run here; POTCARs are looked for when elements are known.
 
-def _explain(error: ValidationError, maker: type[Maker], path: str) -> str:
-    first = error.errors(include_input=True)[0]
-    where = path + ".".join(str(part) for part in first["loc"])
-    return f"{where or maker.__name__} = {first['input']!r}: {first['msg']}"
+        Raises
+        ------
+        ConfigError
+            If a program or the folder of POTCARs is missing.
+        """
+        require_vasp([], "", allow_emulator=True)
+
+    def vasp_options(self) -> VaspOptions:
+        """Options of the VASP makers."""
+        from makers.vasp import VaspOptions
+
+        return VaspOptions(
+            settings="mp" if self.settings == "mp" else "paper",
+            hubbard_u=self.hubbard_u,
+            poll_seconds=self.poll_seconds,
+            wall_time_hours=self.wall_time_hours,
+        )
+
+    def phonon_maker(self) -> ValidationPhononMaker:
+        """Return the maker that keeps the phonons."""
+        return ValidationPhononMaker(
+            settings=self.settings,
+            hubbard_u=self.hubbard_u,
+            min_length=self.min_length,
+            max_atoms=self.max_atoms,
+            displacement=self.displacement,
+            born=self.born,
+        )
+
+    @stage_job
+    def make(
+        self,
+        structure_id: str,
+        runs: dict[str, str],
+        estimated: float | None = None,
+        campaign_id: str | None = None,
+        *,
+        ready: Any = None,
+        reason: str | None = None,
+        counted: bool = True,
+    ) -> StageSummary:
+        """Keep what VASP found for one structure.
+
+        Parameters
+        ----------
+        structure_id
+            The structure that was relaxed.
+        runs
+            Name of each calculation -> jobflow's uuid of its TaskDoc, the static one last.
+        estimated
+            Core hours, by the cost model.
+        campaign_id
+            Campaign that asks.
+        ready
+            Only makes this job wait.
+        reason
+            Why there is no result, where that is known.
+        counted
+            Whether it is a candidate.
+        """
+        del ready
+
+        def work(database: Database) -> TaskOutcome:
+            outcome = self._collect(database, structure_id, runs, estimated, reason)
+            outcome.counted = counted
+            return outcome
+
+        return run_tolerantly(self, work, {"structure_id": structure_id}, campaign_id)
+
+    def _collect(
+        self,
+        database: Database,
+        structure_id: str,
+        runs: dict[str, str],
+        estimated: float | None,
+        reason: str | None,
+    ) -> TaskOutcome:
+        from screening.validation import structure_from_runs
+
+        parent = get_structure(database, structure_id)
+        tasks = {name: (uuid, read_task(uuid, reason)) for name, uuid in runs.items()}
+        found = structure_from_runs(parent, tasks, settings=self.settings, estimated=estimated)
+        usable = found.state == "ok"
+        outcome = TaskOutcome(
+            unit="structures", n_out=int(usable), n_failed=int(not usable), ids=[found.structure_id]
+        )
+        if found.reason:
+            outcome.count(found.reason)
+        outcome.add(found, [structure_id])
+        return outcome

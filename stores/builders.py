@@ -19,6 +19,7 @@ STABLE = 1e-6
 _STRUCTURE_FIELDS = [
     "structure_id", "formula", "chemsys", "elements", "nelements", "nsites", "volume_per_atom",
     "density", "symmetry", "structure", "origins", "role", "relaxation.engine",
+    "dft.calculations.uuid",
 ]  # fmt: skip
 
 
@@ -86,14 +87,17 @@ class MaterialsBuilder(Builder):
                 row["structure_id"]: row
                 for row in phonons.query(
                     {"structure_id": {"$in": wanted}},
-                    ["structure_id", "verdict", "min_frequency"],
+                    ["structure_id", "verdict", "min_frequency", "dft.calculations.uuid"],
                 )
             }
             compositions = _by_formula(candidates, [entry["formula"] for entry in entries])
             names = {entry["entry_id"]: entry["formula"] for entry in hull["entries"]}
             for entry in entries:
                 yield {
-                    "hull": {key: hull[key] for key in ("hull_id", "created", "energy_source")},
+                    "hull": {
+                        "pressure": hull.get("pressure", 0.0),
+                        **{key: hull[key] for key in ("hull_id", "created", "energy_source")},
+                    },
                     "entry": entry,
                     "names": names,
                     "members": [found[name] for name in entry["members"] if name in found],
@@ -122,6 +126,8 @@ class MaterialsBuilder(Builder):
             candidate_ids=sorted({row["candidate_id"] for row in item["candidates"]}),
             volume=best["volume_per_atom"] * best["nsites"],
             energy_source=hull["energy_source"],
+            pressure=hull["pressure"],
+            enthalpy_per_atom=entry.get("enthalpy_per_atom"),
             is_stable=entry["energy_above_hull"] <= STABLE,
             hull_id=hull["hull_id"],
             hull_created=hull["created"],
@@ -131,6 +137,7 @@ class MaterialsBuilder(Builder):
             known=bool(known),
             known_source=known[0] if known else "known phases on the hull",
             predicted_formation_energy_per_atom=_predicted(item["candidates"]),
+            task_ids=[*_task_ids(best), *_task_ids(phonon)],
             origins=origins,
             method=origins[0]["method"] if origins else "unknown",
             **_copied(entry, best),
@@ -177,6 +184,12 @@ def _formulas(decomposition: dict[str, float], names: dict[str, str]) -> dict[st
         formula = names.get(entry_id, entry_id)
         result[formula] = result.get(formula, 0.0) + fraction
     return result
+
+
+def _task_ids(row: dict[str, Any] | None) -> list[str]:
+    """List the DFT calculations behind a structure or its phonons."""
+    dft = (row or {}).get("dft") or {}
+    return [calculation["uuid"] for calculation in dft.get("calculations", [])]
 
 
 def _predicted(candidates: list[dict[str, Any]]) -> float | None:

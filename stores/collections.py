@@ -96,7 +96,12 @@ _ALL = (
         ),
     ),
     Collection("phonons", PhononDoc, "structure_id", (("verdict", "structure_id"),)),
-    Collection("hulls", HullDoc, "hull_id", (("chemsys", "energy_source", "version"),)),
+    Collection(
+        "hulls",
+        HullDoc,
+        "hull_id",
+        (("chemsys", "energy_source", "version"), ("entries.members", "-created")),
+    ),
     Collection(
         "materials",
         MaterialDoc,

@@ -13,6 +13,7 @@ from pymongo.uri_parser import parse_uri
 from db_config import Settings, get_settings
 from db_config.files import write_config_files
 from db_config.mongod import EmbeddedServer
+from screening.errors import DatabaseError
 from screening.schemas import Document
 from stores.collections import (
     BY_SCHEMA,
@@ -103,14 +104,31 @@ class Database:
         )
 
     def upsert(self, documents: Iterable[Document]) -> int:
-        """Write documents of any kinds under their keys, in bulk; returns how many."""
+        """Write documents of any kinds under their keys, in bulk; returns how many.
+
+        Raises
+        ------
+        DatabaseError
+            If one is an emulator's and the settings do not allow it.
+        """
         rows: dict[str, list[dict[str, Any]]] = {}
         for document in documents:
+            self._refuse_emulated(document)
             rows.setdefault(BY_SCHEMA[type(document)].name, []).append(document.model_dump())
         with self.guard():
             for name, group in rows.items():
                 self.store(name).update(group)
         return sum(len(group) for group in rows.values())
+
+    def _refuse_emulated(self, document: Document) -> None:
+        """Keep the numbers of an emulator of VASP out of results."""
+        dft = getattr(document, "dft", None)
+        if dft is not None and dft.emulated and not self.settings.allow_emulator:
+            raise DatabaseError(
+                "the numbers of an emulator of VASP mean nothing and are not kept among results: "
+                "point ATOMATE2_VASP_CMD to VASP, or say SCREENING_ALLOW_EMULATOR=true for a "
+                "database of tests"
+            )
 
     def patch(self, schema: type[Document], changes: dict[str, dict[str, Any]]) -> None:
         """Set single fields of documents, by key; documents that do not exist are left alone."""

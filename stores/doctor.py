@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from stores.database import Database
 
 LOW_DISK = 2 * 2**30
+PROBES = ("O", "Fe_pv", "Li_sv")
+"""POTCARs that are looked for: a set that has these is whole."""
 Finding = dict[str, str]
 
 
@@ -30,8 +32,10 @@ def examine() -> list[Finding]:
         database = open_database()
     except ScreeningError as error:
         found = _finding("database", str(error), "see the message", bad=True)
-        return [found, *_machine(), _launchpad_files()]
-    return [*_of_database(database), _blobs(database), *_machine(), _launchpad_files()]
+        return [found, *_machine(), _launchpad_files(), *_vasp()]
+    return [
+        *_of_database(database), _blobs(database), *_machine(), _launchpad_files(), *_vasp(),
+    ]  # fmt: skip
 
 
 def examine_quickly(database: Database) -> list[Finding]:
@@ -149,3 +153,21 @@ def _launchpad_files() -> Finding:
             'for rlaunch: eval "$(screening config env)"',
         )
     return _finding("FireWorks and jobflow", "this shell points them here")
+
+
+def _vasp() -> list[Finding]:
+    """Only `until: validation` and `screening validate` need it: nothing here is bad."""
+    from db_config.vasp import STUB, command_faults, potcar_faults, read_titels, vasp_command
+
+    faults = [*command_faults(), *potcar_faults(PROBES, "PBE_54"), *potcar_faults(PROBES, "PBE")]
+    found = [_finding(fault.about, fault.finding, fault.fix) for fault in dict.fromkeys(faults)]
+    about = {fault.about for fault in faults}
+    if "VASP_CMD" not in about:
+        found.append(_finding("VASP_CMD", vasp_command()))
+    if "POTCARs" not in about:
+        titels = read_titels(PROBES, "PBE_54")
+        stub = any(STUB in (titel or "") for titel in titels.values())
+        fix = "point PMG_VASP_PSP_DIR to your licensed ones" if stub else ""
+        text = "stubs for an emulator of VASP" if stub else "PBE_54 (paper) and PBE (mp) are there"
+        found.append(_finding("POTCARs", text, fix))
+    return found

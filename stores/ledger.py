@@ -96,6 +96,12 @@ class Ledger:
                     return Claim(task_key, None, owner)
                 time.sleep(POLL)
 
+    def is_finished(self, task_key: str) -> bool:
+        """Whether a task is finished."""
+        query = {"task_key": task_key, "state": TaskState.FINISHED.value}
+        with self._database.guard():
+            return self._tasks.find_one(query, {"_id": 1}) is not None
+
     def _register(
         self, task_key: str, stage: Stage, campaign_id: str | None, n_inputs: int
     ) -> dict[str, Any]:

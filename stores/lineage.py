@@ -22,9 +22,15 @@ KINDS = {
 """Prefix of an identifier -> collection."""
 STRUCTURE_FIELDS = (
     "structure_id", "parent_id", "formula", "stage", "role", "symmetry.symbol", "origins",
-    "relaxation.engine", "relaxation.energy_per_atom", "provenance",
+    "relaxation.engine", "relaxation.energy_per_atom", "provenance", "dft",
 )  # fmt: skip
 """What is told of a structure; reading all of it takes longer."""
+DFT_FIELDS = ("uncorrected_energy_per_atom", "corrections", "hubbards", "emulated")
+CALCULATION_FIELDS = (
+    "name", "run_type", "vasp_version", "incar", "kpoints", "potcars", "converged",
+    "energy_per_atom", "directory", "completed", "corrected_errors",
+)  # fmt: skip
+DFT_PACKAGES = ("atomate2", "custodian", "emmet-core", "pymatgen", "phonopy", "crystal-screening")
 SHORTEST = 8
 """Least characters of an abbreviated identifier."""
 
@@ -132,8 +138,49 @@ def _material(database: Database, row: dict[str, Any]) -> LineageNode:
     query = {"structure_id": {"$in": list(members)}}
     structures = database.rows("structures", query, STRUCTURE_FIELDS)
     found = {item["structure_id"]: item for item in structures}
-    node.parents = [_structure(database, found[name]) for name in members if name in found]
+    node.parents = [
+        *_phonons(database, row["structure_id"]),
+        *(_structure(database, found[name]) for name in members if name in found),
+    ]
     return node
+
+
+def _phonons(database: Database, structure_id: str) -> list[LineageNode]:
+    """Tell where a verdict on dynamic stability comes from."""
+    fields = ["structure_id", "verdict", "min_frequency", "engine", "provenance", "dft"]
+    rows = database.rows("phonons", {"structure_id": structure_id}, fields)
+    return [
+        LineageNode(
+            "phonon",
+            row["structure_id"],
+            {
+                **{name: row[name] for name in ("verdict", "min_frequency", "engine")},
+                **_task(row),
+            },
+            _calculations(row),
+        )
+        for row in rows
+    ]
+
+
+def _calculations(row: dict[str, Any]) -> list[LineageNode]:
+    """List the VASP calculations behind a structure or phonons."""
+    dft = row.get("dft")
+    if not dft:
+        return []
+    packages = (row.get("provenance") or {}).get("packages", {})
+    return [
+        LineageNode(
+            "calculation",
+            calculation["uuid"],
+            {
+                **{name: calculation[name] for name in CALCULATION_FIELDS},
+                "settings": dft["settings"],
+                "packages": {name: packages.get(name) for name in DFT_PACKAGES},
+            },
+        )
+        for calculation in dft["calculations"]
+    ]
 
 
 def _structure(database: Database, row: dict[str, Any]) -> LineageNode:
@@ -151,11 +198,13 @@ def _structure(database: Database, row: dict[str, Any]) -> LineageNode:
         ],
         **_task(row),
     }
-    node = LineageNode("structure", row["structure_id"], facts)
+    if row.get("dft"):
+        facts |= {name: row["dft"][name] for name in DFT_FIELDS}
+    node = LineageNode("structure", row["structure_id"], facts, _calculations(row))
     if row.get("parent_id"):
         query = {"structure_id": row["parent_id"]}
         parent = next(database.rows("structures", query, STRUCTURE_FIELDS), None)
-        node.parents = [_structure(database, parent)] if parent else []
+        node.parents += [_structure(database, parent)] if parent else []
     elif row["role"] == "candidate":
         rows = database.rows("candidates", {"formula": row["formula"]})
         node.parents = [_candidate(database, candidate) for candidate in rows]

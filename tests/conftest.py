@@ -1,4 +1,4 @@
-"""Fixtures for all tests: an isolated home, an embedded MongoDB, a database per test."""
+"""Fixtures for all tests: an isolated home, a MongoDB, a database per test, an emulated VASP."""
 
 import os
 import uuid
@@ -8,6 +8,9 @@ import pytest
 
 from db_config import get_settings, reset_settings
 from db_config.mongod import EmbeddedServer
+from vasp_emulator.fixtures import vasp, vasp_installation
+
+__all__ = ["vasp", "vasp_installation"]  # fixtures
 
 
 @pytest.fixture(autouse=True)

@@ -84,35 +84,35 @@ def phonons(
     with one_thread():
         try:
             doc.reason = _compute(doc, structure, options, source)
-        except _NotPossibleError as error:
+        except NotPossibleError as error:
             doc.reason = str(error)
     return doc
 
 
-class _NotPossibleError(Exception):
+class NotPossibleError(Exception):
     """There are no phonons of this structure; the message says why."""
 
 
 def _compute(doc: PhononDoc, structure: Structure, options: PhononOptions, engine: Engine) -> str:
     """Fill the document; return the reason of its verdict."""
     if not structure.is_ordered:
-        raise _NotPossibleError("the structure is disordered: order it first")
+        raise NotPossibleError("the structure is disordered: order it first")
     cell = PrimitiveCell.find(Crystal.from_structure(structure), options.symprec)
     if cell is None:
-        raise _NotPossibleError(f"no symmetry was found within {options.symprec} Angstrom")
+        raise NotPossibleError(f"no symmetry was found within {options.symprec} Angstrom")
     crystal = Crystal(cell.numbers, cell.lattice, cell.fractional @ cell.lattice)
     doc.primitive = crystal.to_structure().as_dict()
-    matrix = _supercell(cell, options)
+    matrix = supercell_matrix(cell, options)
     doc.supercell = matrix.tolist()
     doc.nsites_supercell = len(cell.numbers) * abs(round(float(np.linalg.det(matrix))))
     (at_rest,) = _forces([crystal], engine)
     doc.residual_force = float(np.linalg.norm(at_rest, axis=1).max())
     if doc.residual_force > options.max_residual_force:
-        raise _NotPossibleError(
+        raise NotPossibleError(
             f"the structure is not relaxed: a force of {doc.residual_force:.3g} eV/Angstrom is "
             f"left (at most {options.max_residual_force:g}); relax it further, with fix_symmetry"
         )
-    phonon = _phonopy(cell, matrix, options)
+    phonon = make_phonopy(cell, matrix, options)
     displaced = [
         Crystal(np.array(atoms.numbers, dtype=np.int64), atoms.cell, atoms.positions)
         for atoms in phonon.supercells_with_displacements
@@ -129,25 +129,32 @@ def _compute(doc: PhononDoc, structure: Structure, options: PhononOptions, engin
     )
     phonon.symmetrize_force_constants(show_drift=False)
     doc.force_constants = np.array(phonon.force_constants, dtype=np.float32)
-    return _analyse(doc, phonon, cell, matrix, options)
+    return analyse(doc, phonon, cell, matrix, options)
 
 
-def _supercell(cell: PrimitiveCell, options: PhononOptions) -> NDArray[np.int64]:
-    """Choose the supercell."""
+def supercell_matrix(cell: PrimitiveCell, options: PhononOptions) -> NDArray[np.int64]:
+    """Choose the supercell; rows are its vectors.
+
+    Raises
+    ------
+    NotPossibleError
+        If none is long enough and small enough.
+    """
     length = options.min_length
     matrix = choose_supercell(cell, length, options.max_atoms)
     if matrix is None:
-        raise _NotPossibleError(f"no symmetric supercell reaches {length:g} Angstrom")
+        raise NotPossibleError(f"no symmetric supercell reaches {length:g} Angstrom")
     atoms = len(cell.numbers) * abs(round(float(np.linalg.det(matrix))))
     if atoms > options.max_atoms:
-        raise _NotPossibleError(
+        raise NotPossibleError(
             f"a symmetric supercell of {length:g} Angstrom needs {atoms} atoms, more than "
             f"max_atoms={options.max_atoms}: raise it or lower min_length"
         )
     return matrix
 
 
-def _phonopy(cell: PrimitiveCell, matrix: NDArray[np.int64], options: PhononOptions) -> Any:
+def make_phonopy(cell: PrimitiveCell, matrix: NDArray[np.int64], options: PhononOptions) -> Any:
+    """Set up phonopy with its displacements."""
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
 
@@ -163,11 +170,11 @@ def _forces(crystals: list[Crystal], engine: Engine) -> list[NDArray[np.float64]
     results = engine.evaluate(crystals)
     for result in results:
         if result.error is not None:
-            raise _NotPossibleError(f"no forces: {result.error}")
+            raise NotPossibleError(f"no forces: {result.error}")
     return [result.forces for result in results]
 
 
-def _analyse(
+def analyse(
     doc: PhononDoc,
     phonon: Any,
     cell: PrimitiveCell,

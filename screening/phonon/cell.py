@@ -74,6 +74,31 @@ class PrimitiveCell:
             {name: np.array(point) for name, point in found["point_coords"].items()},
         )
 
+    @classmethod
+    def keep(cls, crystal: Crystal, symprec: float) -> Self | None:
+        """Take a primitive cell as it is, with its own vectors and order of atoms."""
+        import seekpath
+
+        fractional = crystal.positions @ np.linalg.inv(crystal.cell)
+        dataset = symmetry_dataset(crystal.cell, fractional, crystal.numbers, symprec)
+        if dataset is None:
+            return None
+        try:
+            found = seekpath.get_path_orig_cell(
+                (crystal.cell, fractional, crystal.numbers), symprec=symprec
+            )
+        except Exception:  # noqa: BLE001 - as above
+            return None
+        return cls(
+            crystal.cell,
+            fractional,
+            crystal.numbers,
+            crystal.cell,
+            np.array(dataset.rotations, dtype=np.int64),
+            list(found["path"]),
+            {name: np.array(point) for name, point in found["point_coords"].items()},
+        )
+
     def band_path(self, spacing: float) -> dict[str, Any]:
         """Lay q-points on the band path, about `spacing` apart (1/Angstrom, without 2 pi).
 

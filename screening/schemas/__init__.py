@@ -26,16 +26,19 @@ from screening.schemas.structure import (
 )
 from screening.schemas.symmetry import BravaisGuess, SpaceGroupGuess, SymmetryDoc
 from screening.schemas.task import Attempt, TaskRecord, TaskState
+from screening.schemas.validation import CalculationDoc, DftDoc
 from screening.schemas.validity import ValidityDoc, ValidityReason
 
 __all__ = [
     "Attempt",
     "BatchDoc",
     "BravaisGuess",
+    "CalculationDoc",
     "CampaignDoc",
     "CampaignState",
     "CandidateDoc",
     "CheckpointRef",
+    "DftDoc",
     "Document",
     "EnergyBatchDoc",
     "FormationEnergyDoc",

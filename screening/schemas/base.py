@@ -39,6 +39,7 @@ class Stage(StrEnum):
     RELAX = "relax"
     HULL = "hull"
     PHONON = "phonon"
+    VALIDATION = "validation"
 
 
 class CheckpointRef(Document):

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from screening.schemas.base import Document, Provenance
+from screening.schemas.validation import DftDoc
 
 
 class PhononVerdict(StrEnum):
@@ -61,4 +62,5 @@ class PhononDoc(Document):
     force_constants: Any | None = Field(
         None, description="Array (n, N, 3, 3), eV/Angstrom^2 (kept in GridFS)"
     )
+    dft: DftDoc | None = Field(None, description="The calculations, where forces are from DFT")
     provenance: Provenance | None = Field(None, description="Where the document comes from")

@@ -11,6 +11,7 @@ from screening.dataset import symmetry_dataset
 from screening.identity import make_id
 from screening.schemas.base import Document, Provenance, State
 from screening.schemas.relax import RelaxationDoc
+from screening.schemas.validation import DftDoc
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -104,6 +105,7 @@ class StructureDoc(Document):
         default_factory=list, description="Methods that proposed it, best first"
     )
     relaxation: RelaxationDoc | None = Field(None, description="How it was relaxed")
+    dft: DftDoc | None = Field(None, description="The calculations, where it was relaxed by DFT")
     duplicate_of: str | None = Field(None, description="Lower-energy structure that it matches")
     state: State = Field(State.OK, description="ok or failed")
     reason: str | None = Field(None, description="Why it failed")
@@ -121,7 +123,7 @@ class StructureDoc(Document):
         """Describe a pymatgen structure.
 
         The identifier is made from stage, parent, lattice, species and coordinates, rounded to
-        1e-5 (Angstrom, fractions), and from the engine of a relaxation.
+        1e-5 (Angstrom, fractions), and from engine and pressure of a relaxation.
 
         Parameters
         ----------
@@ -141,7 +143,7 @@ class StructureDoc(Document):
             "str",
             stage,
             parent_id,
-            relaxation.engine if relaxation else None,
+            relaxation.source if relaxation else None,
             structure.lattice.matrix.round(5).tolist(),
             [site.specie.symbol for site in structure],
             (structure.frac_coords.round(5) + 0.0).tolist(),

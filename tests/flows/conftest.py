@@ -3,7 +3,7 @@ import yaml
 
 from benchmarks.resume import CAMPAIGN
 from flows.campaign import CampaignMaker
-from makers.validation import build_maker
+from makers.fields import build_maker
 
 VOLATILE = {"_id", "last_updated", "hull_created"}
 

@@ -40,7 +40,7 @@ def finished(server_dir, read_materials):
 
     from benchmarks.resume import CAMPAIGN
     from db_config import reset_settings
-    from makers.validation import build_maker
+    from makers.fields import build_maker
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCREENING_DATA_DIR", str(server_dir))

@@ -1,0 +1,74 @@
+"""atomate2's flows for one structure: the jobs, and where their results will be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobflow import Flow, OnMissing
+
+from makers.vasp import VaspOptions, phonon_maker, relax_maker, static_maker
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from screening.phonon import PhononPlan
+
+
+@dataclass(frozen=True)
+class VaspFlow:
+    """Jobs of atomate2, and where their results will be.
+
+    Attributes
+    ----------
+    flow
+        The jobs.
+    result
+        jobflow's uuid of the last document.
+    runs
+        Name of each VASP job that is known now -> its uuid.
+    ready
+        A reference to the last document, for jobs that must wait for it.
+    """
+
+    flow: Flow
+    result: str
+    runs: dict[str, str]
+    ready: Any
+
+
+def relaxation_flow(structure: Structure, options: VaspOptions, label: str) -> VaspFlow:
+    """Relax twice, then a static calculation."""
+    relax = relax_maker(options).make(structure)
+    static = static_maker(options).make(relax.output.structure, prev_dir=relax.output.dir_name)
+    flow = Flow([relax, static], name=label)
+    names = ("relax 1", "relax 2", "static")
+    runs = {name: job.uuid for name, (job, _) in zip(names, flow.iterflow(), strict=True)}
+    return _tolerant(flow, static.uuid, runs, static.output.dir_name, label)
+
+
+def phonon_flow(
+    plan: PhononPlan, options: VaspOptions, label: str, *, displacement: float, born: bool
+) -> VaspFlow:
+    """Compute the forces of a plan, and what atomate2 makes of them."""
+    maker = phonon_maker(options, displacement=displacement, born=born)
+    supercell = plan.supercell.T.tolist()  # phonopy's matrices act on column vectors
+    flow = maker.make(plan.primitive, supercell_matrix=supercell)
+    flow.name = label
+    jobs = [job for job, _ in flow.iterflow()]
+    tight = [job.uuid for job in jobs if job.name.startswith("tight relax")]
+    runs = {f"tight relax {number}": uuid for number, uuid in enumerate(tight, start=1)}
+    last = jobs[-1]
+    return _tolerant(flow, last.uuid, runs, last.output.code, label)
+
+
+def _tolerant(flow: Flow, result: str, runs: dict[str, str], ready: Any, label: str) -> VaspFlow:
+    """Let later jobs run, and end, without the results of one that failed.
+
+    Otherwise what collects the results would wait for ever on FireWorks.
+    """
+    flow.update_config(
+        {"on_missing_references": OnMissing.NONE}, attributes=["on_missing_references"]
+    )
+    flow.append_name(f"{label}: ", prepend=True)
+    return VaspFlow(flow, result, runs, ready)
