@@ -18,6 +18,7 @@ from cli import (
     data,
     database,
     predict,
+    pressure,
     references,
     report,
     train,
@@ -49,6 +50,7 @@ for module in (
     module.register(app)
 app.add_typer(database.app, name="db")
 app.add_typer(config.app, name="config")
+app.add_typer(pressure.app, name="pressure")
 
 _debug = {"on": False}
 

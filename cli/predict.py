@@ -20,6 +20,17 @@ COLUMNS = {
     "found_by": "found by",
 }
 
+COLUMNS_AT_PRESSURE = {
+    **{name: COLUMNS[name] for name in ("structure_id", "space_group", "nsites")},
+    "pressure": "p (GPa)",
+    "volume_per_atom": "V (A^3/atom)",
+    "energy_per_atom": "E (eV/atom)",
+    "enthalpy_per_atom": "H (eV/atom)",
+    "energy_above_hull": "H_hull (eV/atom)",
+    "state": "relaxation",
+    "found_by": "found by",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -39,6 +50,9 @@ def predict(
     bank: Annotated[
         str, typer.Option(help="Prototype bank: bundled, or yours (`screening bank add`).")
     ] = "prototypes",
+    pressure: Annotated[
+        float, typer.Option(help="Relax and compare enthalpies at this pressure (GPa).")
+    ] = 0.0,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
     as_json: JsonFlag = False,
@@ -61,12 +75,17 @@ def predict(
         seed=seed,
         max_atoms=max_atoms,
         bank=bank,
+        pressure=pressure,
     )
     database = open_database()
     with stage_bars(quiet=quiet or as_json or as_csv):
         rows = flow.predict(database, campaign)
-    columns = COLUMNS | {"origins": "origins"} if as_json else COLUMNS
-    show(rows, columns, title=f"crystals of {formula}", as_json=as_json, as_csv=as_csv)
+    columns, title = COLUMNS, f"crystals of {formula}"
+    if pressure:
+        columns, title = COLUMNS_AT_PRESSURE, f"{title} at {pressure:g} GPa"
+    if as_json:
+        columns = columns | {"origins": "origins"}
+    show(rows, columns, title=title, as_json=as_json, as_csv=as_csv)
     if not (as_json or as_csv):
         for method, (n, alone) in flow.by_method(rows).items():
             console.print(f"{method} found {n} of {len(rows)}, {alone} of them alone")

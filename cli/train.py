@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.types import DataOption, Quiet, SeedOption, SetOption, parse_settings
+from screening.training.registry import EVALUATORS, TRAINERS
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +20,7 @@ def register(app: typer.Typer) -> None:
 def train(
     model: Annotated[
         str,
-        typer.Argument(
-            help="compositions, matgan, energy, symmetry, prototypes or site-likelihood."
-        ),
+        typer.Argument(help=f"One of {', '.join(TRAINERS)}."),
     ],
     data: DataOption,
     out: Annotated[
@@ -56,9 +55,7 @@ def train(
 
 
 def evaluate(
-    what: Annotated[
-        str, typer.Argument(help="generation, energy, symmetry, structures or site-likelihood.")
-    ],
+    what: Annotated[str, typer.Argument(help=f"One of {', '.join(EVALUATORS)}.")],
     data: Annotated[Path, typer.Option("--data", help="Parquet file.")],
     checkpoint: Annotated[
         str | None,
@@ -118,7 +115,7 @@ def _draw(what: str, checkpoint: str | None, numbers: dict[str, Any], folder: Pa
     """Write the figures of a measurement, and the training curves of its checkpoint."""
     from cli.formatting import errors
     from dashboard.figures import model_figures
-    from dashboard.figures.png import write_pngs
+    from dashboard.figures.pictures import write_pngs
     from screening.checkpoints import read_card
     from screening.training.registry import MEASURED
 

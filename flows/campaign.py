@@ -121,9 +121,19 @@ class CampaignMaker(Maker):
         for maker in self.stages().values():
             maker.model()
             maker.source()
-        engines = {maker.source() for maker in (self.relax, self.hull, self.phonon)}
+        engines = {self.relax.engine_name(), self.hull.source(), self.phonon.source()}
         if len(engines) > 1:
             raise ConfigError(f"relax, hull and phonon must have one engine, not {sorted(engines)}")
+        if self.relax.pressure and self.until == "validation":
+            raise ConfigError(
+                f"relax.pressure = {self.relax.pressure:g}: DFT relaxes at pressure 0; use "
+                "until: phonon"
+            )
+        if self.relax.pressure < 0 and self.until in {"hull", "phonon"}:
+            raise ConfigError(
+                f"relax.pressure = {self.relax.pressure:g}: under tension every crystal is "
+                "metastable, so that there is no hull; use 0 GPa or more, or until: relax"
+            )
 
     def make(self) -> Flow:
         """Compose the flow: one chain of jobs per batch, the choice of candidates, then the rest.

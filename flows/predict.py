@@ -9,6 +9,7 @@ from flows.launch import run_campaign
 from makers.candidates import CandidatesMaker
 from makers.generation import GenerationMaker
 from makers.references import ReferencesMaker
+from makers.relax import RelaxMaker
 from makers.structure import StructureMaker
 from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
@@ -28,6 +29,7 @@ def prediction_campaign(
     seed: int = 0,
     max_atoms: int = 20,
     bank: str = "prototypes",
+    pressure: float = 0.0,
 ) -> CampaignMaker:
     """Describe the campaign of one composition; its verdicts are written down, not enforced.
 
@@ -47,6 +49,8 @@ def prediction_campaign(
         Most atoms in a cell.
     bank
         Prototype bank, by the name of its checkpoint: prototypes and known phases come from it.
+    pressure
+        Pressure of the relaxations and the hull (GPa).
 
     Raises
     ------
@@ -64,7 +68,7 @@ def prediction_campaign(
     if methods is not None:
         structure.methods = methods
     return CampaignMaker(
-        name=f"predict-{reduced}",
+        name=f"predict-{reduced}-{pressure:g}GPa" if pressure else f"predict-{reduced}",
         seed=seed,
         until=until,
         generation=GenerationMaker(
@@ -78,6 +82,7 @@ def prediction_campaign(
         candidates=CandidatesMaker(top=1, rank_by="formation_energy"),
         structure=structure,
         references=ReferencesMaker(checkpoint=bank),
+        relax=RelaxMaker(pressure=pressure),
     )
 
 
@@ -88,8 +93,8 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
     -------
     Rows with structure_id, space group, energies (eV/atom), `found_by` (methods with their best
     ranks) and `origins` (every proposal that led to it: method, version, rank, score, seed,
-    template, parameters); relaxed ones by energy, without duplicates; otherwise the pool in its
-    order.
+    template, parameters); relaxed ones by energy (at a pressure: enthalpy), without duplicates;
+    otherwise the pool in its order.
     """
     run_campaign(campaign)
     formula = (campaign.generation.formulas or [""])[0]
@@ -101,7 +106,8 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
         "formula": formula,
         "role": StructureRole.CANDIDATE.value,
         "stage": "relaxed",
-        "relaxation.engine": campaign.relax.source(),
+        "relaxation.engine": campaign.relax.engine_name(),
+        "relaxation.pressure": campaign.relax.pressure,
         "state": "ok",
     }
     documents = list(database.find(StructureDoc, query, blobs=False))
@@ -110,7 +116,7 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
     rows = [_row(group[0], members=group) for group in groups]
     for row in rows:
         row["energy_above_hull"] = above.get(row["structure_id"])
-    return sorted(rows, key=lambda row: row["energy_per_atom"])[: campaign.structure.top]
+    return rows[: campaign.structure.top]
 
 
 def _pool(database: Database, campaign_id: str) -> list[StructureDoc]:
@@ -150,7 +156,9 @@ def _row(document: StructureDoc, members: list[StructureDoc] | None = None) -> d
         "space_group": f"{symmetry.symbol} ({symmetry.number})" if symmetry else None,
         "nsites": document.nsites,
         "volume_per_atom": document.volume_per_atom,
+        "pressure": relaxation.pressure if relaxation else None,
         "energy_per_atom": relaxation.energy_per_atom if relaxation else None,
+        "enthalpy_per_atom": relaxation.enthalpy_per_atom if relaxation else None,
         "state": relaxation.state.value if relaxation else "generated",
         "found_by": ", ".join(f"{method} #{rank}" for method, rank in sorted(best.items())),
         "origins": origins,

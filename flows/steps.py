@@ -105,7 +105,8 @@ def after_relax(
     del n_relaxed  # only makes this step wait
     if campaign.until == "relax":
         return Response(output=finish_campaign(campaign_id, [], 0.0))
-    hulls = [campaign.hull.make(system, campaign_id) for system in systems]
+    pressure = campaign.relax.pressure
+    hulls = [campaign.hull.make(system, campaign_id, pressure=pressure) for system in systems]
     rest = after_hulls(campaign, campaign_id, [hull.output for hull in hulls])
     return Response(detour=Flow([*hulls, rest], name="hulls"))
 

@@ -99,6 +99,8 @@ class StageMaker(Maker):
     stage: ClassVar[Stage]
     version: ClassVar[int] = 1
     """Raised when the same inputs would give other results: finished tasks are then done again."""
+    progress: ClassVar[str | None] = None
+    """What reports of progress are called, if not by the stage."""
 
     def __post_init__(self) -> None:
         """Check the fields, also of Makers that come out of a database."""
@@ -165,7 +167,8 @@ class StageMaker(Maker):
             claim = ledger.claim(key, stage=self.stage, campaign_id=campaign_id, n_inputs=n_in)
             if claim.summary is not None:
                 summary = StageSummary.model_validate(claim.summary)
-                report(self.stage, n_in or summary.n_out, n_in or summary.n_out, "done before")
+                n = n_in or summary.n_out
+                report(self.progress or self.stage, n, n, "done before")
                 return summary
             return self._execute(database, ledger, claim, work, n_in)
 
@@ -197,7 +200,8 @@ class StageMaker(Maker):
             with suppress(ScreeningError):  # the database itself may be gone
                 ledger.fail(claim, error)
             raise
-        report(self.stage, n_in or outcome.n_out, n_in or outcome.n_out)
+        n = n_in or outcome.n_out
+        report(self.progress or self.stage, n, n)
         return summary
 
     def _provenance(self, task_key: str) -> Provenance:

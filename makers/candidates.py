@@ -61,6 +61,7 @@ class CandidatesMaker(StageMaker):
 
     name: str = "candidates"
     stage: ClassVar[Stage] = Stage.ENERGY
+    progress: ClassVar[str | None] = "choice"
     top: Annotated[int, Field(ge=1, le=100_000)] = 50
     rank_by: Literal["auto", "hull", "formation_energy"] = "auto"
     max_above_predicted_hull: Annotated[float | None, Field(ge=0)] = None

@@ -1,4 +1,4 @@
-"""The seventh stage: duplicates, and the convex hull of a chemical system."""
+"""The seventh stage: duplicates, and the convex hull of a chemical system at one pressure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from makers.relax import engine_spec
 from screening.progress import report
 from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole, StructureStage
+from screening.schemas.relax import energy_source
 from stores import Database, open_database
 from stores.queries import subsystems
 
 
 @dataclass
 class HullMaker(StageMaker):
-    """Build the hull of everything in the database with energies of one engine.
+    """Build the hull of everything in the database with energies of one engine at one pressure.
 
     Attributes
     ----------
@@ -42,24 +43,29 @@ class HullMaker(StageMaker):
         return engine_id(engine_spec(self.engine, self.engine_options))
 
     @stage_job
-    def make(self, chemsys: str, campaign_id: str | None = None) -> StageSummary:
+    def make(
+        self, chemsys: str, campaign_id: str | None = None, *, pressure: float = 0.0
+    ) -> StageSummary:
         """Find duplicates, build the hull, and keep it as a new version in `hulls`."""
-        entries = relaxed_ids(open_database(), chemsys, self.source(), self.of)
+        entries = relaxed_ids(open_database(), chemsys, self.source(), self.of, pressure)
+        source = energy_source(self.source(), pressure)
         return self.run(
-            lambda database: self._build(database, chemsys, entries),
+            lambda database: self._build(database, chemsys, entries, source),
             inputs={"chemsys": chemsys, "entries": entries},
             n_in=len(entries),
             campaign_id=campaign_id,
         )
 
-    def _build(self, database: Database, chemsys: str, entries: list[str]) -> TaskOutcome:
+    def _build(
+        self, database: Database, chemsys: str, entries: list[str], source: str
+    ) -> TaskOutcome:
         from screening.hull import build_hull
         from screening.relax import group_duplicates
 
         documents = database.get_many(StructureDoc, entries, blobs=False)
         groups = group_duplicates(documents, progress=lambda n, of: report(self.stage, n, of))
-        hull = build_hull(chemsys, groups, self.source())
-        hull.version = 1 + _last_version(database, chemsys, self.source())
+        hull = build_hull(chemsys, groups, source)
+        hull.version = 1 + _last_version(database, chemsys, source)
         database.patch(StructureDoc, _duplicates(groups))
         near = [
             entry for entry in hull.entries
@@ -93,14 +99,16 @@ class DftHullMaker(HullMaker):
         """Name the energy source: see `screening.validation.energy_source`."""
         return self.engine
 
-    def _build(self, database: Database, chemsys: str, entries: list[str]) -> TaskOutcome:
+    def _build(
+        self, database: Database, chemsys: str, entries: list[str], source: str
+    ) -> TaskOutcome:
         query = {"structure_id": {"$in": entries}, "nelements": 1}
         there = {row["chemsys"] for row in database.rows("structures", query, ["chemsys"])}
         missing = sorted(set(chemsys.split("-")) - there)
         if missing:
             text = f"no hull: {self.engine} has no energy of {', '.join(missing)}"
             return TaskOutcome(unit="structures", counted=False, data={"reason": text})
-        outcome = super()._build(database, chemsys, entries)
+        outcome = super()._build(database, chemsys, entries, source)
         outcome.counted = False
         return outcome
 
@@ -110,12 +118,14 @@ def relaxed_ids(
     chemsys: str,
     engine: str,
     stage: StructureStage = StructureStage.RELAXED,
+    pressure: float = 0.0,
 ) -> list[str]:
-    """List the usable relaxed structures of a system and its subsystems, sorted."""
+    """List the usable relaxed structures of a system and its subsystems at a pressure, sorted."""
     query = {
         "chemsys": {"$in": subsystems(chemsys)},
         "stage": stage.value,
         "relaxation.engine": engine,
+        "relaxation.pressure": pressure,
         "state": "ok",
     }
     return sorted(
@@ -123,8 +133,8 @@ def relaxed_ids(
     )
 
 
-def _last_version(database: Database, chemsys: str, engine: str) -> int:
-    query = {"chemsys": chemsys, "energy_source": engine}
+def _last_version(database: Database, chemsys: str, source: str) -> int:
+    query = {"chemsys": chemsys, "energy_source": source}
     rows = database.rows("hulls", query, ["version"], sort={"version": -1}, limit=1)
     return next((row["version"] for row in rows), 0)
 

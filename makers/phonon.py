@@ -83,7 +83,7 @@ class PhononMaker(StageMaker):
         if document is None:
             raise DatabaseError(f"structure {structure_id} is missing: run the campaign again")
         result = phonons(
-            self._relaxed(document.to_structure()),
+            self._relaxed(document),
             PhononOptions(
                 min_length=self.min_length,
                 max_atoms=self.max_atoms,
@@ -106,12 +106,20 @@ class PhononMaker(StageMaker):
         outcome.add(result, [structure_id])
         return outcome
 
-    def _relaxed(self, structure: Structure) -> Structure:
-        """Bring a relaxed crystal closer to its minimum: forces left over look like soft modes."""
+    def _relaxed(self, document: StructureDoc) -> Structure:
+        """Bring a relaxed crystal closer to its minimum, at the pressure that it was relaxed at.
+
+        Forces left over look like soft modes.
+        """
         from screening.relax import RelaxOptions, relax_structures
 
+        structure = document.to_structure()
         options = RelaxOptions(
-            fmax=self.fmax, max_stress=self.max_stress, fix_symmetry=True, keep_trajectory=False
+            fmax=self.fmax,
+            max_stress=self.max_stress,
+            pressure=document.relaxation.pressure if document.relaxation else 0.0,
+            fix_symmetry=True,
+            keep_trajectory=False,
         )
         engine = engine_spec(self.engine, self.engine_options)
         (result,) = relax_structures(

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from db_config import get_settings
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from screening.engines.descent.options import PRESSURES
 from screening.progress import report
 from screening.schemas import (
     RelaxationDoc,
@@ -19,6 +20,7 @@ from screening.schemas import (
     StructureRole,
     StructureStage,
 )
+from screening.schemas.relax import energy_source
 from stores import Database
 
 
@@ -37,7 +39,8 @@ class RelaxMaker(StageMaker):
     max_steps
         Most evaluations of one structure.
     pressure
-        Target pressure (GPa).
+        Target pressure (GPa): of the relaxations, the hull and the phonons. Phases are then
+        compared by their enthalpies. Below 0 GPa crystals are under tension, and no hull exists.
     fix_symmetry
         Keep the space group.
     batch_size
@@ -55,14 +58,18 @@ class RelaxMaker(StageMaker):
     fmax: Annotated[float, Field(gt=0)] = 0.05
     max_stress: Annotated[float, Field(gt=0)] = 0.1
     max_steps: Annotated[int, Field(ge=1)] = 300
-    pressure: float = 0.0
+    pressure: Annotated[float, Field(ge=PRESSURES[0], le=PRESSURES[1])] = 0.0
     fix_symmetry: bool = True
     batch_size: Annotated[int, Field(ge=1)] = 16
     symprec: Annotated[float, Field(gt=0)] = 0.01
     structures_per_task: Annotated[int, Field(ge=1)] = 64
 
     def source(self) -> str:
-        """Name the energy source."""
+        """Name the energy source, with the pressure where there is one."""
+        return energy_source(self.engine_name(), self.pressure)
+
+    def engine_name(self) -> str:
+        """Name the engine as documents do."""
         from screening.engines import engine_id
 
         return engine_id(engine_spec(self.engine, self.engine_options))

@@ -94,7 +94,10 @@ class MaterialsBuilder(Builder):
             names = {entry["entry_id"]: entry["formula"] for entry in hull["entries"]}
             for entry in entries:
                 yield {
-                    "hull": {key: hull[key] for key in ("hull_id", "created", "energy_source")},
+                    "hull": {
+                        "pressure": hull.get("pressure", 0.0),
+                        **{key: hull[key] for key in ("hull_id", "created", "energy_source")},
+                    },
                     "entry": entry,
                     "names": names,
                     "members": [found[name] for name in entry["members"] if name in found],
@@ -123,6 +126,8 @@ class MaterialsBuilder(Builder):
             candidate_ids=sorted({row["candidate_id"] for row in item["candidates"]}),
             volume=best["volume_per_atom"] * best["nsites"],
             energy_source=hull["energy_source"],
+            pressure=hull["pressure"],
+            enthalpy_per_atom=entry.get("enthalpy_per_atom"),
             is_stable=entry["energy_above_hull"] <= STABLE,
             hull_id=hull["hull_id"],
             hull_created=hull["created"],

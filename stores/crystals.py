@@ -91,8 +91,9 @@ def predictions(database: Database, material: MaterialDoc) -> list[dict[str, Any
 
 
 def polymorphs(database: Database, material: MaterialDoc) -> list[dict[str, Any]]:
-    """List the other crystals of the same formula, the lowest first."""
-    query = {"formula_pretty": material.formula_pretty}
+    """List the other crystals of the same formula at the same pressure, the lowest first."""
+    pressures = [material.pressure] if material.pressure else [0.0, None]  # None: older documents
+    query = {"formula_pretty": material.formula_pretty, "pressure": {"$in": pressures}}
     rows = database.rows(
         "materials",
         query,

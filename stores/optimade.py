@@ -29,7 +29,9 @@ PROVIDER_FIELDS: dict[str, tuple[str, str, str | None]] = {
     "kind": ("string", "material: a discovery; generated, relaxed or dft: a structure", None),
     "role": ("string", "candidate, element, competing or imported", None),
     "energy_source": ("string", "Engine of the energies", None),
+    "pressure": ("float", "Pressure of the relaxation and of the hull", "GPa"),
     "energy_per_atom": ("float", "Total energy", "eV"),
+    "enthalpy_per_atom": ("float", "Energy and pressure times volume", "eV"),
     "formation_energy_per_atom": ("float", "Energy against the elements", "eV"),
     "energy_above_hull": ("float", "Distance to the convex hull named by hull_id", "eV"),
     "is_stable": ("boolean", "Whether it is on that hull", None),
@@ -44,12 +46,14 @@ PROVIDER_FIELDS: dict[str, tuple[str, str, str | None]] = {
 """Fields beyond the standard, without their prefix: type, description, unit."""
 _MATERIAL = (
     "material_id", "formula_pretty", "structure", "symmetry", "last_updated", "energy_source",
-    "energy_per_atom", "formation_energy_per_atom", "energy_above_hull", "is_stable", "hull_id",
-    "dynamic_stability", "min_frequency", "known", "method", "campaign_ids", "density",
+    "pressure", "energy_per_atom", "enthalpy_per_atom", "formation_energy_per_atom",
+    "energy_above_hull", "is_stable", "hull_id", "dynamic_stability", "min_frequency", "known",
+    "method", "campaign_ids", "density",
 )  # fmt: skip
 _STRUCTURE = (
     "structure_id", "stage", "role", "structure", "symmetry", "origins", "density",
-    "relaxation.engine", "relaxation.energy_per_atom", "provenance.ended",
+    "relaxation.engine", "relaxation.pressure", "relaxation.energy_per_atom",
+    "relaxation.enthalpy_per_atom", "provenance.ended",
 )  # fmt: skip
 
 
@@ -127,7 +131,10 @@ def _of_structure(row: dict[str, Any]) -> dict[str, Any]:
         "kind": row["stage"],
         "role": row["role"],
         "energy_source": relaxation.get("engine"),
-        "energy_per_atom": relaxation.get("energy_per_atom"),
+        **{
+            name: relaxation.get(name)
+            for name in ("pressure", "energy_per_atom", "enthalpy_per_atom")
+        },
         "method": origins[0].get("method"),
         "density": row["density"],
         "source": made,

@@ -120,7 +120,8 @@ def _without_parts(names: Sequence[str]) -> list[str]:
     return [name for name in names if not any(name.startswith(f"{whole}.") for whole in names)]
 
 
-def _dig(row: dict[str, Any], path: str) -> Any:
+def dig(row: dict[str, Any], path: str) -> Any:
+    """Read a field by its path with dots; None if it is not there."""
     value: Any = row
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
@@ -128,7 +129,7 @@ def _dig(row: dict[str, Any], path: str) -> Any:
 
 
 def _token(row: dict[str, Any], column: str, key: str) -> str:
-    content = bson.encode({"v": _dig(row, column), "k": row[key]})
+    content = bson.encode({"v": dig(row, column), "k": row[key]})
     return base64.urlsafe_b64encode(content).decode()
 
 

@@ -19,6 +19,7 @@ from dashboard.api.models import (
     Health,
     HullSummary,
     MaterialDetail,
+    PathFrame,
     PhononBands,
     RelaxationPath,
     SystemDetail,
@@ -142,10 +143,18 @@ def get_relaxation(database: Database, material: MaterialDoc) -> RelaxationPath:
     if path is None:
         raise InputError(f"the steps of the relaxation of {material.material_id!r} were not kept")
     n = path["nsites"]
+    frames = [
+        PathFrame(step=step, cell=_plain(matrix), positions=_plain(positions))
+        for step, matrix, positions in zip(
+            *(path.get(name, []) for name in ("step", "cell", "positions")), strict=True
+        )
+    ]
     return RelaxationPath(
         energy_per_atom=_plain(np.asarray(path["energy"]) / n),
         fmax=_plain(path["fmax"]),
         volume_per_atom=_plain(np.asarray(path["volume"]) / n),
+        symbols=[site.specie.symbol for site in cell(material, "own")] if frames else [],
+        frames=frames,
     )
 
 

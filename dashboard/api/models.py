@@ -36,7 +36,9 @@ class Crystal(BaseModel):
     dynamic_stability: str | None = Field(None, description="Verdict of the phonons")
     known: bool | None = Field(None, description="Whether it is a phase of the reference set")
     method: str = Field(description="The method that found it first")
-    energy_source: str = Field(description="Engine of the energies")
+    energy_source: str = Field(
+        description="Engine of the energies, with the pressure where there is one"
+    )
     last_updated: datetime | None = Field(None, description="Last change (UTC)")
 
 
@@ -135,6 +137,7 @@ class HullSummary(BaseModel):
     hull_id: str = Field(description="Identifier")
     chemsys: str = Field(description="Chemical system")
     energy_source: str = Field(description="Engine of all energies")
+    pressure: float = Field(0.0, description="Pressure of all entries (GPa)")
     version: int = Field(description="Version")
     n_entries: int = Field(description="Number of entries")
     created: datetime = Field(description="Date (UTC)")
@@ -171,12 +174,24 @@ class PhononBands(BaseModel):
     dos_densities: list[float] = Field(description="States/THz per cell")
 
 
+class PathFrame(BaseModel):
+    """The crystal at one step of a relaxation."""
+
+    step: int = Field(description="Number of the step")
+    cell: list[list[float]] = Field(description="Lattice vectors as rows (Angstrom)")
+    positions: list[list[float]] = Field(description="Cartesian positions (Angstrom), (n, 3)")
+
+
 class RelaxationPath(BaseModel):
     """Each step of a relaxation."""
 
     energy_per_atom: list[float] = Field(description="eV/atom")
     fmax: list[float] = Field(description="Largest force (eV/Angstrom)")
     volume_per_atom: list[float] = Field(description="Angstrom^3/atom")
+    symbols: list[str] = Field(default_factory=list, description="Elements of the atoms (n,)")
+    frames: list[PathFrame] = Field(
+        default_factory=list, description="Crystals on the way; none where they were not kept"
+    )
 
 
 class ContactMaps(BaseModel):

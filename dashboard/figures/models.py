@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures.parity import parity_figure
+from dashboard.figures.sites import site_figures
 from dashboard.figures.style import ACCENT, BAD, GOOD, GRID, INK, MUTED, SEQUENCE, WARN, styled
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ CAPTIONS = {
     "calibration": "How often the truth lies within the interval",
     "confusion": "Bravais classes of formulas that the model had not seen: counts, shaded by row",
     "map": "Compounds as the network sees them, by their most electronegative element",
+    "element_map": "Elements as the site classifier sees them",
+    "ranks": "Rank of the known crystal among candidates with its composition",
+    "optimality": "How early known compositions come in their chemical systems",
     "training": "Training curves",
 }
 """What a figure shows, by the first word of its name."""
@@ -67,8 +71,8 @@ def model_figures(
     Returns
     -------
     Figures by a name that is fit for a file: ``elements``, ``amounts``, ``n_elements``; ``parity
-    NAME`` and ``calibration NAME`` for each set of energies; ``confusion``; ``map``; and
-    ``training NAME`` for each kind of network.
+    NAME`` and ``calibration NAME`` for each set of energies; ``confusion``; ``map``; those of
+    `site_figures`; and ``training NAME`` for each kind of network.
     """
     figures = {name: bars_figure(plots[name], *BARS[name]) for name in BARS if name in plots}
     for name, numbers in plots.items():
@@ -82,6 +86,7 @@ def model_figures(
         figures["confusion"] = confusion_figure(plots["confusion"])
     if "map" in plots:
         figures["map"] = map_figure(plots["map"])
+    figures |= site_figures(plots)
     kinds: dict[str, dict[str, Mapping[str, Sequence[float]]]] = {}
     for name, curve in (history or {}).items():
         if any(curve.values()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -10,16 +11,23 @@ from starlette.responses import Response
 
 from dashboard.api import answers
 from dashboard.api.routes import Data, Identifier, Material
+from dashboard.figures import caption, model_figures
+from dashboard.figures.pictures import svg
 from dashboard.pages.columns import COLUMNS, DEFAULT_COLUMNS, PageQuery
 from dashboard.pages.periodic import PERIODIC
+from dashboard.pages.published import comparisons
 from dashboard.pages.reference import endpoints
 from dashboard.pages.templating import address, render
 from screening.checkpoints import bundled_names, read_card
 from screening.errors import CheckpointError, InputError
+from screening.training.registry import TRAINERS
 from stores import crystals
 from stores.browse import CandidateQuery
 from stores.lineage import lineage
 from stores.progress import campaign_names
+
+if TYPE_CHECKING:
+    from screening.checkpoints import Card
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -118,13 +126,41 @@ def models(request: Request) -> HTMLResponse:
 @router.get("/models/{name}")
 def model(request: Request, name: Identifier) -> HTMLResponse:
     """Show one model."""
+    card = _card(name)
+    return render(
+        request,
+        "model.html.j2",
+        card=card,
+        figures={figure: caption(figure) for figure in model_figures(card.plots, card.history)},
+        published=comparisons(card),
+        trainable=card.name in TRAINERS,
+    )
+
+
+@router.get("/models/{name}/figures/{figure}.svg")
+def model_figure(name: Identifier, figure: Identifier) -> Response:
+    """Draw one figure of a model."""
+    card = _card(name)
+    picture = _picture(card.name, card.sha256, figure)
+    if picture is None:
+        raise HTTPException(404, f"the model {name!r} has no figure {figure!r}")
+    return Response(picture, media_type="image/svg+xml")
+
+
+@lru_cache(maxsize=64)
+def _picture(name: str, sha256: str, figure: str) -> bytes | None:  # noqa: ARG001 - part of the key
+    card = read_card(name)
+    figures = model_figures(card.plots, card.history)
+    return svg(figures[figure]) if figure in figures else None
+
+
+def _card(name: str) -> Card:
     if name not in bundled_names():
         raise HTTPException(404, f"there is no model {name!r}: there are {bundled_names()}")
     try:
-        card = read_card(name)
+        return read_card(name)
     except CheckpointError as error:
         raise HTTPException(404, str(error)) from None
-    return render(request, "model.html.j2", card=card)
 
 
 @router.get("/health")

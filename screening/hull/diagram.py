@@ -1,14 +1,16 @@
-"""Convex hulls of chemical systems, each from one source of energies."""
+"""Convex hulls of chemical systems, each from one source of energies and at one pressure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.elements import atomic_number
+from screening.elements import atomic_number, column
+from screening.engines.base import GPA_PER_EV_A3
 from screening.errors import InputError
 from screening.hull.entry import PhaseEntry
 from screening.hull.facets import LowerHull, fractions
@@ -17,7 +19,7 @@ from screening.identity import make_id
 from screening.schemas.hull import HullDoc, HullEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from screening.schemas.structure import StructureDoc
 
@@ -77,28 +79,25 @@ def build_hull(
     elements = parse_chemsys(chemsys)
     phases = [e if isinstance(e, PhaseEntry) else PhaseEntry.from_structures(e) for e in entries]
     _check(phases, elements, energy_source)
-    references = {
-        element: min(e.energy_per_atom for e in phases if e.elements == {element})
-        for element in elements
-    }
+    pressure = phases[0].pressure
+    references = _references(phases, elements)
     formation = formation_energies(phases, references)
-    outliers = [
-        implausible(energy, entry.elements, options.outlier_margin)
-        for entry, energy in zip(phases, formation, strict=True)
-    ]
+    outliers = _outliers(phases, references, options.outlier_margin)
     trusted = [e for e, outlier in zip(phases, outliers, strict=True) if outlier is None]
     hull = LowerHull.build(trusted, elements)
     placed = [
         entry.model_copy(update={"outlier": outlier})
         for entry, outlier in zip(_place(hull, phases, formation), outliers, strict=True)
     ]
-    placed.sort(key=lambda e: (e.formula, e.energy_per_atom, e.entry_id))
-    content = sorted((e.entry_id, round(e.energy_per_atom, 6)) for e in phases)
+    order = {e.entry_id: (e.formula, e.ranking_energy, e.entry_id) for e in phases}
+    placed.sort(key=lambda e: order[e.entry_id])
+    content = sorted((e.entry_id, round(e.ranking_energy, 6)) for e in phases)
     system = "-".join(elements)
     return HullDoc(
         hull_id=make_id("hull", system, energy_source, content, options.outlier_margin),
         chemsys=system,
         energy_source=energy_source,
+        pressure=pressure,
         version=version,
         n_entries=len(placed),
         entries=placed,
@@ -124,27 +123,70 @@ def energies_above(hull: HullDoc, entries: Sequence[PhaseEntry]) -> list[HullEnt
     """
     elements = tuple(hull.chemsys.split("-"))
     for entry in entries:
-        _check_one(entry, elements, hull.energy_source)
+        _check_one(entry, elements, hull.energy_source, hull.pressure)
     stable = [
-        PhaseEntry(e.entry_id, e.composition, e.energy_per_atom, hull.energy_source, e.role)
+        PhaseEntry(
+            e.entry_id,
+            e.composition,
+            e.energy_per_atom,
+            hull.energy_source,
+            e.role,
+            pressure=hull.pressure,
+            enthalpy_per_atom=e.enthalpy_per_atom,
+        )
         for e in hull.entries
         if e.energy_above_hull == 0.0 and e.outlier is None
     ]
-    references = {
-        element: min(e.energy_per_atom for e in stable if e.elements == {element})
+    formation = formation_energies(entries, _references(stable, elements))
+    return _place(LowerHull.build(stable, elements), entries, formation)
+
+
+def formation_energies(
+    entries: Sequence[PhaseEntry],
+    references: dict[str, PhaseEntry],
+    value: Callable[[PhaseEntry], float] = attrgetter("ranking_energy"),
+) -> list[float]:
+    """Compute formation energies (eV/atom; at a pressure: enthalpies) against the elements."""
+    shares = fractions(entries, list(references))
+    own = np.array([value(entry) for entry in entries])
+    elemental = np.array([value(entry) for entry in references.values()])
+    formation: list[float] = (own - shares @ elemental).tolist()
+    return formation
+
+
+def _references(entries: Sequence[PhaseEntry], elements: tuple[str, ...]) -> dict[str, PhaseEntry]:
+    """Find the lowest phase of each element."""
+    return {
+        element: min(
+            (e for e in entries if e.elements == {element}), key=lambda e: e.ranking_energy
+        )
         for element in elements
     }
-    return _place(
-        LowerHull.build(stable, elements), entries, formation_energies(entries, references)
-    )
 
 
-def formation_energies(entries: Sequence[PhaseEntry], references: dict[str, float]) -> list[float]:
-    """Compute formation energies (eV/atom) against elemental energies (eV/atom)."""
-    shares = fractions(entries, list(references))
-    energies = np.array([entry.energy_per_atom for entry in entries])
-    formation: list[float] = (energies - shares @ np.array(list(references.values()))).tolist()
-    return formation
+def _outliers(
+    entries: Sequence[PhaseEntry], references: dict[str, PhaseEntry], margin: float
+) -> list[str | None]:
+    """Say which formation energies cannot be right.
+
+    The bound is one of ambient pressure. At a pressure the elements are compressed, which takes at
+    most the pressure times the volume that they lose; so much lower may compounds be.
+    """
+    energies = formation_energies(entries, references, attrgetter("energy_per_atom"))
+    work = np.array([_compression_work(name, entry) for name, entry in references.items()])
+    allowed = margin + fractions(entries, list(references)) @ work
+    return [
+        implausible(energy, entry.elements, limit)
+        for entry, energy, limit in zip(entries, energies, allowed.tolist(), strict=True)
+    ]
+
+
+def _compression_work(symbol: str, entry: PhaseEntry) -> float:
+    """Most energy (eV/atom) that an element has taken up since it was at no pressure."""
+    if entry.pressure <= 0:
+        return 0.0
+    free = entry.pressure * float(column("magpie_GSvolume_pa")[atomic_number(symbol)])
+    return max(0.0, free / GPA_PER_EV_A3 - (entry.ranking_energy - entry.energy_per_atom))
 
 
 def _place(
@@ -158,6 +200,7 @@ def _place(
             formula=entry.formula,
             composition=entry.composition,
             energy_per_atom=entry.energy_per_atom,
+            enthalpy_per_atom=entry.enthalpy_per_atom,
             formation_energy_per_atom=energy,
             energy_above_hull=0.0 if abs(distance) < ON_HULL else float(distance),
             decomposition=decomposition,
@@ -188,7 +231,7 @@ def parse_chemsys(chemsys: str) -> tuple[str, ...]:
 
 def _check(entries: Sequence[PhaseEntry], elements: tuple[str, ...], source: str) -> None:
     for entry in entries:
-        _check_one(entry, elements, source)
+        _check_one(entry, elements, source, entries[0].pressure)
     ids = Counter(entry.entry_id for entry in entries)
     twice = sorted(name for name, count in ids.items() if count > 1)
     if twice:
@@ -202,7 +245,17 @@ def _check(entries: Sequence[PhaseEntry], elements: tuple[str, ...], source: str
         )
 
 
-def _check_one(entry: PhaseEntry, elements: tuple[str, ...], source: str) -> None:
+def _check_one(entry: PhaseEntry, elements: tuple[str, ...], source: str, pressure: float) -> None:
+    if entry.pressure < 0:
+        raise InputError(
+            f"entry {entry.entry_id!r} is at {entry.pressure:g} GPa: under tension every crystal "
+            "is metastable, so that there is no hull"
+        )
+    if entry.pressure != pressure:
+        raise InputError(
+            f"entry {entry.entry_id!r} is at {entry.pressure:g} GPa, the hull at {pressure:g} GPa: "
+            "pressures are never mixed on one hull"
+        )
     if entry.energy_source != source:
         raise InputError(
             f"entry {entry.entry_id!r} has energies from {entry.energy_source!r}, the hull from "

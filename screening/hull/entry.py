@@ -29,11 +29,15 @@ class PhaseEntry:
     energy_per_atom
         Total energy (eV/atom).
     energy_source
-        Where the energy is from, such as ``chgnet-0.3.0``.
+        Where the energy is from, such as ``chgnet-0.3.0``; with the pressure where there is one.
     role
         candidate (also when only one of the members is), element, competing or imported.
     members
         Structures that are this crystal, `entry_id` included; empty where nobody looked.
+    pressure
+        Pressure at which it was relaxed (GPa).
+    enthalpy_per_atom
+        Energy and pressure times volume (eV/atom); needed at a pressure.
     """
 
     entry_id: str
@@ -42,16 +46,33 @@ class PhaseEntry:
     energy_source: str
     role: str = "candidate"
     members: tuple[str, ...] = ()
+    pressure: float = 0.0
+    enthalpy_per_atom: float | None = None
 
     def __post_init__(self) -> None:
-        if not isfinite(self.energy_per_atom):
-            raise InputError(f"entry {self.entry_id!r} has energy {self.energy_per_atom}")
+        if self.pressure and self.enthalpy_per_atom is None:
+            raise InputError(
+                f"entry {self.entry_id!r} is at {self.pressure:g} GPa but has no enthalpy: give "
+                "enthalpy_per_atom"
+            )
+        if not (isfinite(self.energy_per_atom) and isfinite(self.ranking_energy)):
+            raise InputError(
+                f"entry {self.entry_id!r} has energy {self.energy_per_atom} and enthalpy "
+                f"{self.enthalpy_per_atom}"
+            )
         unknown = sorted(set(self.composition) - set(symbols()[1:]))
         if unknown or not self.composition or min(self.composition.values()) <= 0:
             raise InputError(
                 f"entry {self.entry_id!r} has composition {self.composition}: use symbols H to Lr "
                 "with amounts above 0"
             )
+
+    @property
+    def ranking_energy(self) -> float:
+        """What the hull is made of (eV/atom): the energy, or at a pressure the enthalpy."""
+        if self.pressure and self.enthalpy_per_atom is not None:
+            return self.enthalpy_per_atom
+        return self.energy_per_atom
 
     @property
     def elements(self) -> frozenset[str]:
@@ -87,7 +108,9 @@ class PhaseEntry:
             best.structure_id,
             {symbols()[z]: count * units for z, count in formula.items()},
             relaxation.energy_per_atom,
-            relaxation.engine,
+            relaxation.source,
             "candidate" if any(doc.role == "candidate" for doc in group) else best.role.value,
             tuple(doc.structure_id for doc in group),
+            relaxation.pressure,
+            relaxation.enthalpy_per_atom,
         )

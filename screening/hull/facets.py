@@ -59,11 +59,11 @@ class LowerHull:
         from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
         from pymatgen.core import Composition, Element
 
-        ordered = sorted(entries, key=lambda e: (e.formula, e.energy_per_atom, e.entry_id))
+        ordered = sorted(entries, key=lambda e: (e.formula, e.ranking_energy, e.entry_id))
         phases = []
         for index, entry in enumerate(ordered):
             composition = Composition(entry.composition)
-            energy = entry.energy_per_atom * composition.num_atoms
+            energy = entry.ranking_energy * composition.num_atoms
             phases.append(PDEntry(composition, energy, attribute=index))
         diagram = PhaseDiagram(phases, elements=[Element(symbol) for symbol in elements])
         used = [phase.attribute for phase in diagram.qhull_entries]
@@ -88,7 +88,7 @@ class LowerHull:
         Returns
         -------
         distances
-            Energy above the hull (eV/atom), negative below it, shape ``(n,)``.
+            Energy (at a pressure: enthalpy) above the hull (eV/atom), negative below it, ``(n,)``.
         decompositions
             For each phase, the stable phases at its composition and their atomic fractions.
         """
@@ -100,10 +100,10 @@ class LowerHull:
             for row, (entry, simplex, share) in enumerate(zip(part, best, shares, strict=True)):
                 corners = [self.vertices[k] for k in self.simplices[simplex]]
                 floor = sum(
-                    amount * corner.energy_per_atom
+                    amount * corner.ranking_energy
                     for amount, corner in zip(share, corners, strict=True)
                 )
-                distances[start + row] = entry.energy_per_atom - floor
+                distances[start + row] = entry.ranking_energy - floor
                 decompositions.append(
                     {
                         corner.entry_id: float(round(amount, 8))

@@ -1,5 +1,7 @@
 """Relaxed structures that are the same crystal: the lowest in energy is kept.
 
+At a pressure the enthalpy stands for the energy.
+
 Structures are compared with pymatgen's StructureMatcher (doi:10.1016/j.commatsci.2012.10.028),
 but only where formula, energy and volume leave it open.
 """
@@ -68,7 +70,7 @@ def find_duplicates(
     structures
         Relaxed structures, of one or several compositions.
     energies
-        Their energies (eV/atom).
+        Their energies, or enthalpies at one pressure (eV/atom).
     options
         What counts as the same; by default `DuplicateOptions()`.
     progress
@@ -149,11 +151,11 @@ def group_duplicates(
 
 def _energy(doc: StructureDoc) -> float:
     relaxation = doc.relaxation
-    if relaxation is None or relaxation.energy_per_atom is None or not relaxation.state.usable:
+    if relaxation is None or relaxation.ranking_energy is None or not relaxation.state.usable:
         raise InputError(
             f"structure {doc.structure_id!r} has no usable relaxed energy: leave it out"
         )
-    return relaxation.energy_per_atom
+    return relaxation.ranking_energy
 
 
 def _reduce(structure: Structure, energy: float) -> _Reduced:

@@ -14,10 +14,15 @@ class HullEntry(Document):
     formula: str = Field(description="Reduced formula, as pymatgen writes it")
     composition: dict[str, float] = Field(description="Atoms of each element in the cell")
     energy_per_atom: float = Field(description="Total energy (eV/atom)")
-    formation_energy_per_atom: float = Field(
-        description="Energy against the elements on this hull (eV/atom)"
+    enthalpy_per_atom: float | None = Field(
+        None, description="Energy and pressure times volume (eV/atom), at the hull's pressure"
     )
-    energy_above_hull: float = Field(description="Distance to the hull (eV/atom), 0 when stable")
+    formation_energy_per_atom: float = Field(
+        description="Energy, or at a pressure enthalpy, against the elements on this hull (eV/atom)"
+    )
+    energy_above_hull: float = Field(
+        description="Distance to the hull, of enthalpies at a pressure (eV/atom), 0 when stable"
+    )
     decomposition: dict[str, float] = Field(
         default_factory=dict, description="Stable phases (entry_id) and their atomic fractions"
     )
@@ -38,7 +43,11 @@ class HullDoc(Document):
 
     hull_id: str = Field(description="Key: chemical system, source and entries")
     chemsys: str = Field(description="Chemical system, symbols in alphabetical order")
-    energy_source: str = Field(description="Engine of all energies, such as 'chgnet-0.3.0'")
+    energy_source: str = Field(
+        description="Engine of all energies, with the pressure where there is one: 'chgnet-0.3.0', "
+        "'chgnet-0.3.0 at 10 GPa'"
+    )
+    pressure: float = Field(0.0, description="Pressure of all entries (GPa)")
     version: int = Field(1, description="1 for the first hull of this system and source, then up")
     n_entries: int = Field(description="Number of entries")
     entries: list[HullEntry] = Field(description="All entries")

@@ -29,10 +29,20 @@ class MaterialDoc(Document):
     density: float = Field(description="Density (g/cm^3)")
     symmetry: SpaceGroupDoc | None = Field(None, description="Space group")
     structure: dict[str, Any] = Field(description="pymatgen Structure as a dictionary")
-    energy_source: str = Field(description="Engine of the energies")
+    energy_source: str = Field(
+        description="Engine of the energies, with the pressure where there is one"
+    )
+    pressure: float = Field(0.0, description="Pressure of the crystal and its hull (GPa)")
     energy_per_atom: float = Field(description="Total energy (eV/atom)")
-    formation_energy_per_atom: float = Field(description="Against the elements (eV/atom)")
-    energy_above_hull: float = Field(description="Distance to the hull (eV/atom)")
+    enthalpy_per_atom: float | None = Field(
+        None, description="Energy and pressure times volume (eV/atom)"
+    )
+    formation_energy_per_atom: float = Field(
+        description="Energy, or at a pressure enthalpy, against the elements (eV/atom)"
+    )
+    energy_above_hull: float = Field(
+        description="Distance to the hull, of enthalpies at a pressure (eV/atom)"
+    )
     is_stable: bool = Field(description="Whether it is on the hull named by hull_id")
     hull_id: str = Field(description="The hull: these entries, of this date")
     hull_created: datetime = Field(description="Date of the hull (UTC)")

@@ -123,7 +123,7 @@ class StructureDoc(Document):
         """Describe a pymatgen structure.
 
         The identifier is made from stage, parent, lattice, species and coordinates, rounded to
-        1e-5 (Angstrom, fractions), and from the engine of a relaxation.
+        1e-5 (Angstrom, fractions), and from engine and pressure of a relaxation.
 
         Parameters
         ----------
@@ -143,7 +143,7 @@ class StructureDoc(Document):
             "str",
             stage,
             parent_id,
-            relaxation.engine if relaxation else None,
+            relaxation.source if relaxation else None,
             structure.lattice.matrix.round(5).tolist(),
             [site.specie.symbol for site in structure],
             (structure.frac_coords.round(5) + 0.0).tolist(),

@@ -23,6 +23,7 @@ TRAINERS = {
     "site-likelihood": "screening.structure.sites.train:train_sites",
     "contact-map": "screening.structure.maps.train:train_contact_map",
     "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
+    "pressure-data": "screening.pressure.data:train_pressure_data",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
@@ -37,7 +38,12 @@ EVALUATORS = {
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 
 
-MEASURED = {"generation": "compositions", "energy": "energy", "symmetry": "symmetry"}
+MEASURED = {
+    "generation": "compositions",
+    "energy": "energy",
+    "symmetry": "symmetry",
+    "site-likelihood": "site-likelihood",
+}
 """What is measured and has figures -> the bundled checkpoint that is meant if none is named."""
 
 

@@ -46,6 +46,9 @@ def relaxed(structure, energy, parent=None, **fields):
             fmax=0.01, steps=5,
             trajectory={
                 "energy": 2 * energy + steps, "fmax": steps, "volume": structure.volume + steps,
+                "step": np.array([0, 2, 5], dtype=np.int32),
+                "positions": np.stack([structure.cart_coords * scale for scale in (1.1, 1.05, 1)]),
+                "cell": np.stack([structure.lattice.matrix * scale for scale in (1.1, 1.05, 1)]),
             },
         ),
         **fields,

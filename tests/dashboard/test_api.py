@@ -54,6 +54,9 @@ def test_phonons_relaxation_and_pattern(client):
     steps = client.get(f"{base}/relaxation").json()
     assert steps["energy_per_atom"][-1] == pytest.approx(-1.2)
     assert len(steps["fmax"]) == 6
+    assert [frame["step"] for frame in steps["frames"]] == [0, 2, 5]
+    assert steps["frames"][-1]["cell"] == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
+    assert len(steps["symbols"]) == len(steps["frames"][0]["positions"]) == 2
     pattern = client.get(f"{base}/xrd").json()
     assert max(pattern["y"]) == 100
     assert pattern["x"] == sorted(pattern["x"])

@@ -108,14 +108,14 @@ def test_the_filter_changes_the_list_and_the_address_without_a_reload(browser, a
 def test_the_figures_of_a_material_are_drawn(browser, address):
     from PIL import Image
 
-    browser.prefer(height=2600)
+    browser.prefer(height=3400)
     browser.open(f"{address}/materials/mat-CuPd3.0")
     browser.wait("[...document.querySelectorAll('[data-mv]')].every(e => e.dataset.mvState)")
     states = browser.evaluate(
         "Object.fromEntries([...document.querySelectorAll('[data-mv]')]"
         ".map(e => [e.dataset.mv, e.dataset.mvState + ' ' + e.innerText]))"
     )
-    assert set(states) == {"Structure", "ConvexHull", "BandsAndDos", "XrdPlot"}
+    assert set(states) == {"Structure", "ConvexHull", "BandsAndDos", "XrdPlot", "Trajectory"}
     assert [text for text in states.values() if not text.startswith("ready")] == []
     browser.wait("document.querySelector('[data-mv=Structure] canvas') !== null")
     for kind, least in (
@@ -123,6 +123,7 @@ def test_the_figures_of_a_material_are_drawn(browser, address):
         ("ConvexHull", 50),
         ("BandsAndDos", 20),
         ("XrdPlot", 20),
+        ("Trajectory", 200),
     ):
         deadline = time.monotonic() + 20
         colors = 0

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dashboard.figures import caption, model_figures
-from dashboard.figures.png import write_pngs
+from dashboard.figures.pictures import write_pngs
 
 PLOTS = {
     "elements": {"label": ["H", "O"], "samples": [0.2, 0.7], "data": [0.1, 0.8]},

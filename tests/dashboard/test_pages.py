@@ -4,6 +4,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from dashboard.pages.published import PUBLISHED, comparisons
+from screening.checkpoints import read_card
+
 VOID = {"meta", "link", "input", "img", "br", "rect", "polyline"}
 
 
@@ -166,6 +169,34 @@ def test_systems_models_and_health(get):
     assert "Held out" in get("/models/energy").text
     get("/models/..%2fenergy", 404)
     assert "indexes" in get("/health").text
+
+
+def test_a_model_has_its_figures_and_those_of_the_literature(get, client):
+    page = get("/models/symmetry")
+    assert "Liang et al. 2020" in page.text
+    assert "https://doi.org/10.1103/PhysRevMaterials.4.123802" in page.links
+    figures = [link for link in page.links if link.endswith(".svg")]
+    assert "/models/symmetry/figures/confusion.svg" in figures
+    assert any(link.startswith("/models/symmetry/figures/training") for link in figures)
+    for link in figures:
+        answer = client.get(link)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert answer.content == client.get(link).content
+        assert b"<script" not in answer.content
+    assert client.get("/models/symmetry/figures/nothing.svg").status_code == 404
+    assert client.get("/models/nothing/figures/confusion.svg").status_code == 404
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_every_published_figure_has_its_counterpart(name):
+    card = read_card(name)
+    rows = comparisons(card)
+    assert len(rows) == len(PUBLISHED[name])
+    for row in rows:
+        difference = (row.here - row.published.value) * (1 if row.published.higher else -1)
+        assert row.better == (difference >= 0)
+        assert row.text(row.here).endswith(row.published.unit)
 
 
 def test_the_api_documents_itself(get):

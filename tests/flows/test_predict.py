@@ -1,7 +1,7 @@
 import pytest
 
 from flows.predict import predict, prediction_campaign
-from screening.errors import InputError
+from screening.errors import ConfigError, InputError
 
 
 @pytest.fixture
@@ -55,3 +55,40 @@ def test_multiples_and_elements(database, emt):
 def test_bad_formulas(formula, message):
     with pytest.raises(InputError, match=message):
         prediction_campaign(formula)
+
+
+def test_under_pressure_the_enthalpy_ranks_and_hulls_stay_apart(database, emt):
+    free = predict(database, emt("Cu3Au"))
+    pressed = predict(database, emt("Cu3Au", pressure=30.0))
+    enthalpies = [row["enthalpy_per_atom"] for row in pressed]
+    assert enthalpies == sorted(enthalpies)
+    assert {row["pressure"] for row in pressed} == {30.0}
+    assert all(row["enthalpy_per_atom"] > row["energy_per_atom"] for row in pressed)
+    assert max(row["volume_per_atom"] for row in pressed) < min(
+        row["volume_per_atom"] for row in free
+    )
+    hulls = {hull["energy_source"]: hull for hull in database.rows("hulls")}
+    (source,) = {name for name in hulls if name.endswith(" at 30 GPa")}
+    assert len(hulls) == 2
+    assert hulls[source]["pressure"] == 30.0
+    ids = [{entry["entry_id"] for entry in hull["entries"]} for hull in hulls.values()]
+    assert not ids[0] & ids[1]
+    materials = list(database.rows("materials"))
+    assert {row["pressure"] for row in materials} == {0.0, 30.0}
+    assert all(row["enthalpy_per_atom"] is not None for row in materials)
+
+
+def test_a_pressure_is_part_of_the_identity_and_none_is_not(emt):
+    free, pressed = emt("Cu3Au"), emt("Cu3Au", pressure=10.0)
+    assert free.campaign_id != pressed.campaign_id
+    assert free.relax.task_key({}) != pressed.relax.task_key({})
+    assert "pressure" not in free.hull.parameters()
+    assert free.relax.source() == free.relax.engine_name()
+
+
+def test_wrong_pressures():
+    with pytest.raises(ConfigError, match="no hull"):
+        prediction_campaign("Cu3Au", pressure=-5.0).check()
+    prediction_campaign("Cu3Au", pressure=-5.0, until="relax").check()
+    with pytest.raises(ConfigError, match="pressure"):
+        prediction_campaign("Cu3Au", pressure=5000.0)

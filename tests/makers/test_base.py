@@ -52,6 +52,14 @@ class CornerMaker(StageMaker):
         return outcome
 
 
+@dataclass
+class SecondMaker(CornerMaker):
+    """Another job of the same stage that goes through the same items."""
+
+    name: str = "second"
+    progress: ClassVar[str | None] = "choice"
+
+
 @pytest.fixture(autouse=True)
 def no_calls():
     CALLS.clear()
@@ -145,6 +153,13 @@ def test_progress_is_reported(database):
         ("hull", 1, ""),
         ("hull", 1, "done before"),
     ]
+
+
+def test_jobs_that_go_through_the_same_items_do_not_add_up(database):
+    seen = []
+    with listen(seen.append):
+        run(database, CornerMaker().make(["Li-S"]), SecondMaker().make(["Li-S"]))
+    assert [(report.stage, report.done) for report in seen] == [("hull", 1), ("choice", 1)]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ function hull(data, source) {
   }
   const entries = data.entries
     .filter((entry) => entry.outlier === null)
+    .map((entry) => ({ ...entry, height: data.pressure ? entry.enthalpy_per_atom : entry.energy_per_atom }))
     .map((entry) => ({
       entry_id: entry.entry_id,
       composition: entry.composition,
-      energy: entry.energy_per_atom * sum(entry.composition),
-      energy_per_atom: entry.energy_per_atom,
+      energy: entry.height * sum(entry.composition),
+      energy_per_atom: entry.height,
       e_form_per_atom: entry.formation_energy_per_atom,
       e_above_hull: entry.energy_above_hull,
       is_stable: entry.energy_above_hull <= 1e-6,
@@ -78,7 +79,59 @@ function diffraction(data) {
   }
 }
 
+// Cartesian -> fractional: the rows of the cell are its vectors.
+function inverse([a, b, c]) {
+  const cross = (u, v) => [0, 1, 2].map((i) => u[(i + 1) % 3] * v[(i + 2) % 3] - u[(i + 2) % 3] * v[(i + 1) % 3])
+  const columns = [cross(b, c), cross(c, a), cross(a, b)]
+  const volume = a.reduce((sum, x, i) => sum + x * columns[0][i], 0)
+  return [0, 1, 2].map((row) => columns.map((column) => column[row] / volume))
+}
+
+function crystal(symbols, cell, positions) {
+  const lengths = cell.map((vector) => Math.hypot(...vector))
+  const angle = (i, j) => {
+    const dot = cell[i].reduce((sum, x, k) => sum + x * cell[j][k], 0)
+    return (Math.acos(dot / lengths[i] / lengths[j]) * 180) / Math.PI
+  }
+  const [a, b, c] = lengths
+  const inner = inverse(cell)
+  const volume = Math.abs(1 / inner[0].reduce((sum, x, i) => {
+    const [p, q] = [inner[1], inner[2]]
+    return sum + x * (p[(i + 1) % 3] * q[(i + 2) % 3] - p[(i + 2) % 3] * q[(i + 1) % 3])
+  }, 0))
+  return {
+    lattice: {
+      matrix: cell, pbc: [true, true, true], a, b, c, volume,
+      alpha: angle(1, 2), beta: angle(0, 2), gamma: angle(0, 1),
+    },
+    sites: positions.map((xyz, i) => ({
+      species: [{ element: symbols[i], occu: 1, oxidation_state: 0 }],
+      xyz,
+      abc: [0, 1, 2].map((k) => xyz.reduce((sum, x, j) => sum + x * inner[j][k], 0)),
+      label: symbols[i],
+      properties: {},
+    })),
+  }
+}
+
+function trajectory(data) {
+  const frames = data.frames.map(({ step, cell, positions }) => ({
+    step,
+    structure: crystal(data.symbols, cell, positions),
+    metadata: { energy_per_atom: data.energy_per_atom[step], force_max: data.fmax[step] },
+  }))
+  return {
+    trajectory: { frames },
+    display_mode: "structure",
+    show_controls: "always",
+    allow_file_drop: false,
+    current_step_idx: frames.length - 1,
+    style: "height: 100%",
+  }
+}
+
 export const FIGURES = {
+  Trajectory: [() => import("mv/trajectory/Trajectory.svelte"), trajectory],
   Structure: [() => import("mv/structure/Structure.svelte"), structure],
   ConvexHull: [() => import("mv/convex-hull/ConvexHull.svelte"), hull],
   BandsAndDos: [() => import("mv/spectral/BandsAndDos.svelte"), phonons],

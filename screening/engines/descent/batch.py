@@ -23,11 +23,24 @@ from screening.schemas.relax import RelaxationDoc, RelaxState
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from screening.engines import Crystal, Engine, Evaluation
     from screening.engines.descent.options import RelaxOptions
 
 GUARD_CUTOFF, GUARD_SKIN = 6.0, 0.5
 """Neighbour list of the guards (Angstrom): that of CHGNet, so that there is only one."""
+MOST_FRAMES = 12
+"""Crystals that a trajectory keeps at most, the first and the last among them."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the atoms were at one step: positions ``(n, 3)`` and cell ``(3, 3)`` in Angstrom."""
+
+    step: int
+    positions: NDArray[np.float32]
+    cell: NDArray[np.float32]
 
 
 @dataclass
@@ -44,8 +57,10 @@ class Walker:
     energies: list[float] = field(default_factory=list)
     forces: list[float] = field(default_factory=list)
     volumes: list[float] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.stride = 1
         self.start_volume = np.nan
         self.start_group: int | None = None
         self.group: SymmetryGroup | None = None
@@ -125,6 +140,8 @@ class Walker:
         self.energies.append(result.energy)
         self.forces.append(self.fmax)
         self.volumes.append(crystal.volume)
+        if options.keep_trajectory:
+            self._keep_frame()
         if self.fmax > options.max_force:
             self.stop(RelaxState.EXPLODED, f"a force of {self.fmax:.0f} eV/Angstrom")
         elif self.fmax <= options.fmax and (
@@ -136,6 +153,17 @@ class Walker:
         else:
             self._move(forces, excess)
             self.check_geometry()
+
+    def _keep_frame(self) -> None:
+        """Keep all steps at first, every second one when they are many, and so on; and the last."""
+        step = len(self.energies) - 1
+        if self.frames and self.frames[-1].step % self.stride:
+            self.frames.pop()  # was the last one until now
+        if len(self.frames) == MOST_FRAMES - 1:
+            self.stride *= 2
+            self.frames = [frame for frame in self.frames if frame.step % self.stride == 0]
+        positions, cell = self.crystal.positions, self.crystal.cell
+        self.frames.append(Frame(step, positions.astype(np.float32), cell.astype(np.float32)))
 
     def _left_over(self) -> str:
         return (
@@ -176,6 +204,8 @@ class Walker:
         doc.initial_energy_per_atom = self.energies[0] / n
         doc.energy = self.last.energy
         doc.energy_per_atom = self.last.energy / n
+        work = options.pressure * self.volumes[-1] / GPA_PER_EV_A3
+        doc.enthalpy_per_atom = (self.last.energy + work) / n
         doc.fmax, doc.max_stress = self.fmax, self.max_stress
         doc.volume_change = self.volumes[-1] / self.start_volume - 1
         if self.last.magmoms is not None:
@@ -187,6 +217,9 @@ class Walker:
                 "energy": np.array(self.energies, dtype=np.float32),
                 "fmax": np.array(self.forces, dtype=np.float32),
                 "volume": np.array(self.volumes, dtype=np.float32),
+                "step": np.array([frame.step for frame in self.frames], dtype=np.int32),
+                "positions": np.stack([frame.positions for frame in self.frames]),
+                "cell": np.stack([frame.cell for frame in self.frames]),
             }
         return doc
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from screening.errors import InputError
 
+PRESSURES = (-50.0, 1000.0)
+"""Lowest and highest target pressure (GPa); beyond, it is another unit."""
+
 
 @dataclass(frozen=True)
 class RelaxOptions:
@@ -20,7 +23,8 @@ class RelaxOptions:
     max_steps
         Most evaluations of one structure.
     pressure
-        Target pressure (GPa).
+        Target pressure (GPa); below 0 the crystal is under tension. The cell then relaxes to this
+        hydrostatic stress, which minimises the enthalpy.
     relax_cell
         Whether the cell moves too.
     fix_symmetry
@@ -60,6 +64,15 @@ class RelaxOptions:
     keep_trajectory: bool = True
 
     def __post_init__(self) -> None:
+        low, high = PRESSURES
+        if not low <= self.pressure <= high:
+            raise InputError(
+                f"RelaxOptions: pressure={self.pressure} must be from {low:g} to {high:g} GPa"
+            )
+        if self.pressure and not self.relax_cell:
+            raise InputError(
+                f"RelaxOptions: pressure={self.pressure} GPa needs a cell that moves (relax_cell)"
+            )
         for name in ("fmax", "max_stress", "symprec", "max_force", "max_volume_change"):
             if not getattr(self, name) > 0:
                 raise InputError(f"RelaxOptions: {name}={getattr(self, name)} must be above 0")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from screening.structure.sites.data import SiteTable
 from screening.structure.sites.likelihood import SiteLikelihood
 from screening.structure.sites.likely import LikelyCompositions
 from screening.structure.sites.metrics import site_metrics
+from screening.structure.sites.plots import site_plots
 from screening.structure.sites.ranking_tests import (
     rank_figures,
     score_figures,
@@ -50,7 +50,6 @@ class SiteEvaluation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    plots: Path | None = Field(None, description="Folder for figures")
     bank: str = Field(
         BANK, description="Bank whose prototypes are the templates; empty: build it from the file"
     )
@@ -116,11 +115,9 @@ def evaluate_sites(request: EvaluateRequest) -> dict[str, Any]:
         "checkpoint": {"name": model.ref.name, "sha256": model.ref.sha256},
         "seed": request.seed,
     }
-    if options.plots is not None:
-        from screening.structure.sites.plots import draw_all
-
+    if request.plots:
         seen = np.unique(sites.species)
-        draw_all(options.plots, model, seen, drawn, request.seed)
+        results["plots"] = site_plots(model, seen, drawn, request.seed)
     plain: dict[str, Any] = plain_metrics(results)
     return plain
 

@@ -1,4 +1,4 @@
-"""Figures of ``screening evaluate site-likelihood --set plots=FOLDER``."""
+"""Numbers behind the figures of the site likelihoods: a map of the elements and two tests."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from screening.elements import column, symbols
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from screening.structure.sites.likelihood import SiteLikelihood
 
 Floats = NDArray[np.float64]
 PERPLEXITY = 12
-"""As in figure 5 of the paper."""
+"""As in figure 5 of the paper (doi:10.1021/jacs.8b03913)."""
 LONGEST = 50
-"""Ranks beyond this share one bar."""
-_SIZE = (7.0, 5.0)
+"""Most ranks of a histogram."""
+BINS = np.linspace(-1, 1, 41)
+"""Edges of the histogram of optimality scores."""
+BLOCKS = ("groups 1-2", "groups 3-12", "groups 13-15", "group 16", "group 17", "group 18", "f")
+"""Families of elements on the map."""
+_NAMES = {2: "binary", 3: "ternary"}
 
 
-def draw_all(
-    folder: Path,
+def site_plots(
     model: SiteLikelihood,
     elements: NDArray[np.int64],
     drawn: Mapping[str, Mapping[Any, tuple[Floats, dict[int, Floats]]]],
     seed: int,
-) -> list[Path]:
-    """Write the map of the elements and, for each choice of templates and score, two histograms.
+) -> dict[str, Any]:
+    """Collect what the figures need.
 
     Parameters
     ----------
-    folder
-        Made if needed.
     model
         The networks.
     elements
@@ -47,18 +47,27 @@ def draw_all(
 
     Returns
     -------
-    The files.
+    ``element_map``: columns ``x``, ``y``, ``symbol``, ``family``, and the ``families``; ``ranks``
+    and ``optimality``: columns of histograms by templates and score, as shares of all crystals and
+    of the binary and ternary systems.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "elements.png"]
-    draw_elements(paths[0], element_map(model, elements, seed), elements)
-    for templates, by_score in drawn.items():
-        for score, (ranks, scores) in by_score.items():
-            paths.append(folder / f"ranks-{templates}-{score}.png")
-            draw_ranks(paths[-1], ranks)
-            paths.append(folder / f"optimality-{templates}-{score}.png")
-            draw_optimality(paths[-1], scores)
-    return paths
+    places = element_map(model, elements, seed)
+    cases = [
+        (f"{templates} {score}".replace("_", " "), ranks, scores)
+        for templates, by_score in drawn.items()
+        for score, (ranks, scores) in by_score.items()
+    ]
+    return {
+        "element_map": {
+            "x": places[:, 0].round(3).tolist(),
+            "y": places[:, 1].round(3).tolist(),
+            "symbol": [symbols()[z] for z in elements.tolist()],
+            "family": families(elements).tolist(),
+            "families": list(BLOCKS),
+        },
+        "ranks": {name: rank_histogram(ranks) for name, ranks, _ in cases},
+        "optimality": {name: optimality_histogram(scores) for name, _, scores in cases},
+    }
 
 
 def element_map(model: SiteLikelihood, elements: NDArray[np.int64], seed: int) -> Floats:
@@ -71,57 +80,34 @@ def element_map(model: SiteLikelihood, elements: NDArray[np.int64], seed: int) -
     weights = model.element_weights()[elements]
     perplexity = min(PERPLEXITY, max(1, (len(elements) - 1) / 3))
     tsne = TSNE(perplexity=perplexity, metric="cosine", init="random", random_state=seed)
-    places: Floats = tsne.fit_transform(weights)
+    places: Floats = tsne.fit_transform(weights).astype(np.float64)
     return places
 
 
-def draw_elements(path: Path, places: Floats, elements: NDArray[np.int64]) -> None:
-    """Draw the map, coloured by group of the periodic table (f elements are grey)."""
-    groups = column("group")[elements]
-    grey = np.isin(elements, range(57, 71)) | np.isin(elements, range(89, 103))
-    figure, axes = _axes()
-    axes.scatter(*places[grey].T, s=140, color="0.8")
-    points = axes.scatter(*places[~grey].T, c=groups[~grey], s=140, cmap="turbo", alpha=0.5)
-    for (x, y), z in zip(places, elements.tolist(), strict=True):
-        axes.annotate(symbols()[z], (x, y), ha="center", va="center", fontsize=7)
-    figure.colorbar(points, label="group (grey: f elements)")
-    axes.set(xticks=[], yticks=[], title="Site classifier, weights of the elements (t-SNE)")
-    _save(figure, path)
+def families(elements: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the number of the family in `BLOCKS` of each element, ``(n,)``."""
+    block = np.searchsorted([2, 12, 15, 16, 17], column("group")[elements])
+    is_f = np.isin(elements, range(57, 71)) | np.isin(elements, range(89, 103))
+    chosen: NDArray[np.int64] = np.where(is_f, len(BLOCKS) - 1, block).astype(np.int64)
+    return chosen
 
 
-def draw_ranks(path: Path, ranks: Floats) -> None:
-    """Draw the distribution of ranks (test 1) and its sum, as shares of all crystals."""
-    figure, axes = _axes()
-    bins = np.arange(1, LONGEST + 2)
-    shares = np.histogram(np.floor(ranks[ranks <= LONGEST]), bins)[0] / max(1, len(ranks))
-    axes.bar(bins[:-1], shares, label="this rank")
-    axes.step(bins[:-1], np.cumsum(shares), color="firebrick", where="mid", label="or better")
-    axes.set(xlabel="rank of the known crystal", ylabel="share of crystals", ylim=(0, 1))
-    axes.legend()
-    _save(figure, path)
+def rank_histogram(ranks: Floats) -> dict[str, list[float]]:
+    """Shares of all crystals at each ``rank`` (test 1), and at this rank or a better one."""
+    edges = np.arange(1, LONGEST + 2)
+    shares = np.histogram(np.floor(ranks[ranks <= LONGEST]), edges)[0] / max(1, len(ranks))
+    return {
+        "rank": edges[:-1].tolist(),
+        "share": shares.tolist(),
+        "cumulative": np.cumsum(shares).tolist(),
+    }
 
 
-def draw_optimality(path: Path, scores: Mapping[int, Floats]) -> None:
-    """Draw the distribution of optimality scores (test 2)."""
-    figure, axes = _axes()
-    names = {2: "binary", 3: "ternary"}
-    labels = [f"{names[k]} ({len(values)})" for k, values in scores.items()]
-    bins = np.linspace(-1, 1, 41).tolist()
-    axes.hist(list(scores.values()), bins=bins, stacked=True, label=labels)
-    axes.set(xlabel="optimality score", ylabel="chemical systems")
-    axes.legend()
-    _save(figure, path)
-
-
-def _axes() -> tuple[Any, Any]:
-    """Make a figure that needs no display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots()
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=150)
+def optimality_histogram(scores: Mapping[int, Floats]) -> dict[str, list[float]]:
+    """Shares of the systems of each number of elements by optimality ``score`` (test 2)."""
+    return {"score": ((BINS[:-1] + BINS[1:]) / 2).round(3).tolist()} | {
+        _NAMES.get(k, f"{k} elements"): (
+            np.histogram(values, BINS)[0] / max(1, len(values))
+        ).tolist()
+        for k, values in scores.items()
+    }

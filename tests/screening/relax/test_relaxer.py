@@ -15,6 +15,7 @@ from ase.optimize import FIRE
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from screening.engines.descent.batch import MOST_FRAMES
 from screening.engines.descent.symmetry import SymmetryGroup
 from screening.errors import EngineError, InputError
 from screening.identity import content_hash
@@ -132,12 +133,32 @@ def test_trajectory():
     start = structure("Cu", seed=3, scale=1.02)
     (result,) = relax_structures([start], engine="emt")
     trajectory = result.relaxation.trajectory
-    assert {a.dtype for a in trajectory.values()} == {np.dtype(np.float32)}
-    assert {len(a) for a in trajectory.values()} == {result.relaxation.steps}
+    curves = [trajectory[name] for name in ("energy", "fmax", "volume")]
+    assert {a.dtype for a in curves} == {np.dtype(np.float32)}
+    assert {len(a) for a in curves} == {result.relaxation.steps}
     assert trajectory["energy"][-1] == pytest.approx(result.relaxation.energy, abs=1e-4)
     assert trajectory["volume"][0] == pytest.approx(start.volume, rel=1e-6)
     (without,) = relax_structures([start], RelaxOptions(keep_trajectory=False), engine="emt")
     assert without.relaxation.trajectory is None
+
+
+def test_some_crystals_of_the_path_are_kept():
+    start = structure("Cu", seed=3, scale=1.02)
+    steps = [1, 2, 11, 12, 13, 25, 40]
+    for n in steps:
+        options = RelaxOptions(max_steps=n, fmax=1e-9)
+        (result,) = relax_structures([start], options, engine="emt")
+        path = result.relaxation.trajectory
+        step = path["step"].tolist()
+        assert len(step) <= MOST_FRAMES
+        assert step == sorted(set(step))
+        assert (step[0], step[-1]) == (0, n - 1)
+        assert n > 12 or len(step) == n
+        assert path["positions"].shape == (len(step), len(start), 3)
+        np.testing.assert_allclose(path["cell"][0], start.lattice.matrix, atol=1e-5)
+        np.testing.assert_allclose(path["positions"][0], start.cart_coords, atol=1e-5)
+        volumes = np.abs(np.linalg.det(path["cell"].astype(float)))
+        np.testing.assert_allclose(volumes, path["volume"][step], rtol=1e-5)
 
 
 def test_steps_run_out():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from screening.checkpoints import load_checkpoint
-from screening.elements import MAX_Z
+from screening.elements import MAX_Z, atomic_number
 from screening.errors import CheckpointError, InputError
 from screening.structure.bank import Bank
 from screening.structure.sites import train as training
@@ -17,6 +17,7 @@ from screening.structure.sites.data import SiteTable
 from screening.structure.sites.evaluate import evaluate_sites
 from screening.structure.sites.likelihood import FLOOR, SiteLikelihood
 from screening.structure.sites.network import Autoencoder, SiteNetwork
+from screening.structure.sites.plots import BLOCKS, families
 from screening.structure.sites.ranking_tests import optimality, rank_figures
 from screening.structure.sites.train import train_sites
 from screening.training import registry
@@ -183,10 +184,10 @@ def test_sites_of_bad_crystals_are_left_out(make):
     assert len(described.sites) == 2
 
 
-def test_evaluation(trained, textbook_file, tmp_path):
+def test_evaluation(trained, textbook_file):
     folder, _ = trained
-    options = {"bank": "", "plots": str(tmp_path / "plots"), "cases": "Na-Cl,Sr-Ti-O"}
-    request = EvaluateRequest(textbook_file, str(folder), seed=1, options=options)
+    options = {"bank": "", "cases": "Na-Cl,Sr-Ti-O"}
+    request = EvaluateRequest(textbook_file, str(folder), seed=1, plots=True, options=options)
     result = registry.evaluate("site-likelihood", request)
     json.dumps(result, allow_nan=False)
     assert result["n"] > 5
@@ -197,9 +198,24 @@ def test_evaluation(trained, textbook_file, tmp_path):
             assert -1 <= figures["test2"]["all"]["mean"] <= 1
             assert figures["cases"]["Na-Cl"]["known"][0]["formula"] == "NaCl"
     assert result["own_template"]["classes"]["test1"]["with_template"] == 1
-    drawn = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert len(drawn) == 9
-    assert "elements.png" in drawn
+    plots = result["plots"]
+    shown = plots["element_map"]
+    assert len(shown["x"]) == len(shown["y"]) == len(shown["family"]) == len(set(shown["symbol"]))
+    for name, histogram in plots["ranks"].items():
+        first = result[name.rpartition(" ")[0].replace(" ", "_")][name.split(" ")[-1]]
+        assert histogram["cumulative"][0] == pytest.approx(first["test1"]["top1"])
+    assert len(plots["optimality"]) == 4
+    for histogram in plots["optimality"].values():
+        assert sum(histogram["binary"]) == pytest.approx(1)
+
+
+def test_families_of_elements():
+    symbols = ["Li", "Fe", "La", "C", "O", "F", "Ne", "Ce", "Hg", "Bi"]
+    found = families(np.array([atomic_number(symbol) for symbol in symbols]))
+    assert [BLOCKS[k] for k in found] == [
+        "groups 1-2", "groups 3-12", "f", "groups 13-15", "group 16", "group 17", "group 18",
+        "f", "groups 3-12", "groups 13-15",
+    ]  # fmt: skip
 
 
 def test_nothing_to_measure(trained, textbook_file, make, tmp_path):

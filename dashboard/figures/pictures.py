@@ -1,4 +1,4 @@
-"""Figures as PNG files without a browser: the same traces, drawn by matplotlib.
+"""Figures as PNG files and SVG without a browser: the same traces, drawn by matplotlib.
 
 Knows what the figures of models are made of: lines, points, bars and heat maps on one pair of axes,
 with a second scale on the right if a trace asks for it.
@@ -6,8 +6,10 @@ with a second scale on the right if a trace asks for it.
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -34,12 +36,22 @@ MARKERS = {"diamond": "D"}
 def write_pngs(figures: Mapping[str, go.Figure], folder: Path) -> list[Path]:
     """Write each figure to ``folder/NAME.png``, spaces in names as dashes; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _write(figure, folder / f"{name.replace(' ', '-')}.png") for name, figure in figures.items()
-    ]
+    files = []
+    for name, figure in figures.items():
+        files.append(folder / f"{name.replace(' ', '-')}.png")
+        _draw(figure).savefig(files[-1], metadata={"Software": None})
+    return files
 
 
-def _write(figure: go.Figure, path: Path) -> Path:
+def svg(figure: go.Figure) -> bytes:
+    """Draw one figure as SVG, the same bytes each time; letters stay text."""
+    buffer = BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "figure"}):
+        _draw(figure).savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def _draw(figure: go.Figure) -> Figure:
     layout = figure.layout
     size = (WIDTH / PIXELS, (layout.height or 400) / PIXELS)
     canvas = Figure(figsize=size, dpi=DPI, layout="constrained")
@@ -59,8 +71,7 @@ def _write(figure: go.Figure, path: Path) -> Path:
     if shown:
         handles, names = zip(*shown, strict=True)
         canvas.legend(handles, names, loc="outside upper left", ncols=4, frameon=False, fontsize=9)
-    canvas.savefig(path, metadata={"Software": None})
-    return path
+    return canvas
 
 
 def _name(trace: Any) -> str | None:
@@ -80,8 +91,13 @@ def _scatter(ax: Axes, trace: Any) -> None:
         markersize=0.7 * (trace.marker.size or 6),
         markeredgewidth=0,
         color=(trace.marker.color if points else trace.line.color) or INK,
+        alpha=trace.marker.opacity,
         label=_name(trace),
     )
+    if "text" in mode:
+        size = 0.75 * (trace.textfont.size or 12)
+        for x, y, text in zip(trace.x, trace.y, trace.text, strict=True):
+            ax.annotate(text, (x, y), ha="center", va="center", fontsize=size, color=INK)
 
 
 def _bar(ax: Axes, trace: Any) -> None:

@@ -1,0 +1,1 @@
+"""Crystals under pressure: equations of state, phase transitions, and data for training."""
