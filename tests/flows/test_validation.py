@@ -328,7 +328,8 @@ def test_salt_with_the_settings_of_the_materials_project(ready, vasp):
         crystal.get_primitive_structure(), stage=StructureStage.RELAXED
     )
     ready.upsert([start])
-    run_alone(ready, start.structure_id, settings="mp")
+    (task,) = run_alone(ready, start.structure_id, settings="mp")
+    assert task.state == "finished", task.attempts[-1].error
     (document,) = dft_structures(ready)
     assert document.relaxation.state == "converged"
     assert document.relaxation.engine == "emulated-vasp-mp2020"
