@@ -54,6 +54,17 @@ BENCHMARKS = {
         "random_crystals", 50, "compositions", "random symmetric crystals, against pyxtal"
     ),
     "hull": Benchmark("hull", 1000, "phases", "energies above the hull, against pymatgen"),
+    "maps": Benchmark(
+        "maps", 5000, "crystals", "fitness of contact maps, against CIF files", unasked=False
+    ),
+    "maps-search": Benchmark(
+        "maps",
+        10,
+        "space groups",
+        "a search of a million evaluations",
+        unasked=False,
+        function="run_search",
+    ),
     "predict": Benchmark(
         "predict", 20, "formulas", "from a formula to its candidates", unasked=False
     ),

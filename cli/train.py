@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.types import DataOption, Quiet, SeedOption, SetOption, parse_settings
 from screening.training.registry import EVALUATORS, TRAINERS
+
+if TYPE_CHECKING:
+    from screening.training.request import EvaluateRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +71,13 @@ def evaluate(
     holdout: Annotated[str, typer.Option(help="formula or prototype.")] = "formula",
     sample: Annotated[int | None, typer.Option(help="Most items that are measured.", min=1)] = None,
     top_k: Annotated[int, typer.Option(help="Longest list that counts.", min=1)] = 20,
+    match: Annotated[
+        int | None,
+        typer.Option(
+            "--match",
+            help="alphacrystal: rebuild so many crystals of each composition, and count the right.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
     plots: Annotated[
@@ -77,9 +87,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on data that it has not seen; prints JSON."""
-    import json
-
-    from cli.formatting import plain, print_json
+    from cli.formatting import print_json
     from cli.progress import stage_bars
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
@@ -101,24 +109,51 @@ def evaluate(
         options=parse_settings(settings),
     )
     with stage_bars(quiet=quiet):
-        metrics = registry.evaluate(what, request)
-    numbers = metrics.pop("plots", {})
+        metrics = _measure(what, request, match)
+    numbers, rows = metrics.pop("plots", {}), metrics.pop("rows", [])
     if out is not None:
-        text = json.dumps(plain(metrics | {"plots": numbers}), indent=2)
-        out.write_text(text + "\n", encoding="utf-8")
+        _write(metrics | {"plots": numbers} | ({"rows": rows} if rows else {}), out)
     if plots is not None:
         _draw(what, request.checkpoint, numbers, plots)
     print_json(metrics)
+
+
+def _write(metrics: dict[str, Any], path: Path) -> None:
+    """Write everything, figures' numbers and rows of single items included."""
+    import json
+
+    from cli.formatting import plain
+
+    path.write_text(json.dumps(plain(metrics), indent=2) + "\n", encoding="utf-8")
+
+
+def _measure(what: str, request: EvaluateRequest, match: int | None) -> dict[str, Any]:
+    """Measure one model, or what several stages reach together (``--match``)."""
+    from screening.errors import InputError
+    from screening.training import registry
+
+    if match is None:
+        return registry.evaluate(what, request)
+    if what != "alphacrystal":
+        raise InputError(f"--match: {what!r} rebuilds no crystals; use 'alphacrystal'")
+    if request.plots:
+        raise InputError("--match draws no figures: leave --plots out, or --match")
+    from flows.maps import measure_matches
+
+    return measure_matches(request, match)
 
 
 def _draw(what: str, checkpoint: str | None, numbers: dict[str, Any], folder: Path) -> None:
     """Write the figures of a measurement, and the training curves of its checkpoint."""
     from cli.formatting import errors
     from dashboard.figures import model_figures
+    from dashboard.figures.contact_maps import draw_maps
     from dashboard.figures.pictures import write_pngs
     from screening.checkpoints import read_card
     from screening.training.registry import MEASURED
 
     card = read_card(checkpoint or MEASURED[what])
     files = write_pngs(model_figures(numbers, card.history), folder)
+    if numbers.get("contact_maps"):
+        files.append(draw_maps(folder / "contact-maps.png", numbers["contact_maps"]))
     errors.print(f"wrote {len(files)} figures to {folder}")

@@ -48,7 +48,7 @@ class StructureMaker(StageMaker):
 
     name: str = "structure"
     stage: ClassVar[Stage] = Stage.STRUCTURE
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     methods: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = field(
         default_factory=_default_methods
     )

@@ -8,6 +8,7 @@ from io import StringIO
 import numpy as np
 import pytest
 
+from benchmarks import maps
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.harness import race
 from benchmarks.inputs import crystals, matgan, mixed_compositions
@@ -153,3 +154,11 @@ def test_inputs_repeat():
     for one, same in zip(first, crystals(4, 0)[1], strict=True):
         assert np.array_equal(one.lattice.matrix, same.lattice.matrix)
         assert np.array_equal(one.frac_coords, same.frac_coords)
+
+
+def test_maps_have_the_fitness_of_the_authors_way():
+    report = maps.run(2, seed=4, repeats=1)
+    agree = [check for check in report.checks if check.name.endswith("fitness")]
+    assert len(agree) == len(maps.CRYSTALS) == len(report.rows)
+    assert all(check.passed for check in agree), agree
+    assert all(row.ratio.median > 100 for row in report.rows)

@@ -21,10 +21,12 @@ from dashboard.api.models import (
     MaterialDetail,
     PathFrame,
     PhononBands,
+    PredictedMaps,
     RelaxationPath,
     SystemDetail,
     SystemRow,
 )
+from screening.elements import symbols as element_symbols
 from screening.errors import InputError
 from stores import browse, crystals, progress, queries
 from stores.browse import CandidateQuery, DiscoveryQuery
@@ -184,7 +186,22 @@ def get_contacts(database: Database, material: MaterialDoc) -> ContactMaps:
         symbols=symbols,
         relaxed=_plain(final.distance_matrix),
         proposed=_plain(proposed.distance_matrix) if proposed is not None and same else None,
+        maps=_predicted_maps(material),
     )
+
+
+def _predicted_maps(material: MaterialDoc) -> PredictedMaps | None:
+    """Find the maps that the crystal was rebuilt from, if it was."""
+    for origin in material.origins:
+        found = origin.parameters
+        if {"atoms", "predicted_map", "reconstructed_map"} <= set(found):
+            return PredictedMaps(
+                symbols=[element_symbols()[z] for z in found["atoms"]],
+                contacts=origin.method == "contact-map",
+                predicted=found["predicted_map"],
+                reconstructed=found["reconstructed_map"],
+            )
+    return None
 
 
 def get_diffraction(material: MaterialDoc) -> Diffraction:

@@ -194,6 +194,15 @@ class RelaxationPath(BaseModel):
     )
 
 
+class PredictedMaps(BaseModel):
+    """What the network predicted and the search reached, atoms in an order of their own."""
+
+    symbols: list[str] = Field(description="Elements of the atoms (n,)")
+    contacts: bool = Field(description="Whether maps hold contacts (0 to 1), not Angstrom")
+    predicted: list[list[float]] = Field(description="By the network (n, n)")
+    reconstructed: list[list[float]] = Field(description="Of the crystal as rebuilt (n, n)")
+
+
 class ContactMaps(BaseModel):
     """Distances between the atoms of the cell, over the nearest images."""
 
@@ -201,6 +210,9 @@ class ContactMaps(BaseModel):
     relaxed: list[list[float]] = Field(description="Angstrom, (n, n)")
     proposed: list[list[float]] | None = Field(
         None, description="Before the relaxation (n, n); null where the atoms do not correspond"
+    )
+    maps: PredictedMaps | None = Field(
+        None, description="Maps that the crystal was rebuilt from; null for other methods"
     )
 
 

@@ -1,4 +1,4 @@
-"""Contact maps as SVG: which atoms touch, before and after the relaxation."""
+"""Contact maps as SVG: which atoms touch, as predicted, and before and after the relaxation."""
 
 from __future__ import annotations
 
@@ -21,31 +21,52 @@ FAR, NEAR = 2.2, 1.0
 
 
 def contact_maps(maps: ContactMaps) -> Markup:
-    """Draw the maps of the proposed and of the relaxed structure, side by side."""
+    """Draw the maps of the network, of the proposed and of the relaxed structure, side by side."""
     drawn = [
         _map(title, maps.symbols, distances)
         for title, distances in (("Proposed", maps.proposed), ("Relaxed", maps.relaxed))
         if distances
     ]
+    if maps.maps is not None:
+        found = maps.maps
+        drawn = [
+            _map(title, found.symbols, values, contacts=found.contacts)
+            for title, values in (
+                ("Predicted map", found.predicted),
+                ("Reconstructed map", found.reconstructed),
+            )
+        ] + drawn
     return Markup('<div class="curves contacts">{}</div>').format(Markup("").join(drawn))
 
 
-def _map(title: str, symbols: Sequence[str], distances: Sequence[Sequence[float]]) -> Markup:
+def _map(
+    title: str,
+    symbols: Sequence[str],
+    values: Sequence[Sequence[float]],
+    *,
+    contacts: bool = False,
+) -> Markup:
+    """Draw a matrix of distances (Angstrom), or of contacts."""
     n = len(symbols)
     step = SIDE / n
     radii = [float(column("covalent_radius")[atomic_number(symbol)]) for symbol in symbols]
+    unit = "" if contacts else " Å"
+    shades = [
+        (i, j, values[i][j] if contacts else _shade(values[i][j], radii[i] + radii[j]))
+        for i in range(n)
+        for j in range(n)
+        if not contacts or i != j
+    ]
     cells = Markup("").join(
         Markup(
             '<rect x="{x:.1f}" y="{y:.1f}" width="{w:.2f}" height="{w:.2f}" fill-opacity="{o:.2f}">'
-            "<title>{a}{i} to {b}{j}: {d:.2f} Å</title></rect>"
+            "<title>{a}{i} to {b}{j}: {d:.2f}{u}</title></rect>"
         ).format(
-            x=EDGE + j * step, y=EDGE + i * step, w=step,
-            o=_shade(distances[i][j], radii[i] + radii[j]),
-            a=symbols[i], b=symbols[j], i=i + 1, j=j + 1, d=distances[i][j],
+            x=EDGE + j * step, y=EDGE + i * step, w=step, o=shade, u=unit,
+            a=symbols[i], b=symbols[j], i=i + 1, j=j + 1, d=values[i][j],
         )
-        for i in range(n)
-        for j in range(n)
-        if _shade(distances[i][j], radii[i] + radii[j]) > 0
+        for i, j, shade in shades
+        if shade > 0
     )  # fmt: skip
     names = Markup("").join(
         Markup(
@@ -55,11 +76,12 @@ def _map(title: str, symbols: Sequence[str], distances: Sequence[Sequence[float]
         for i, symbol in enumerate(symbols)
     )
     return Markup(
-        '<figure><svg viewBox="0 0 {size} {size}" role="img" aria-label="{title}: distances of {n} '
+        '<figure><svg viewBox="0 0 {size} {size}" role="img" aria-label="{title}: {what} of {n} '
         'atoms"><rect class="frame" x="{e}" y="{e}" width="{side}" height="{side}"/>{cells}{names}'
         "</svg><figcaption>{title}</figcaption></figure>"
     ).format(
         size=SIDE + EDGE + 2, title=title, n=n, e=EDGE, side=SIDE, cells=cells,
+        what="contacts" if contacts else "distances",
         names=names if n <= MAX_NAMES else "",
     )  # fmt: skip
 

@@ -39,6 +39,7 @@ EVALUATORS = {
 
 
 MEASURED = {
+    "alphacrystal": "maps",
     "generation": "compositions",
     "energy": "energy",
     "symmetry": "symmetry",

@@ -22,5 +22,14 @@ def test_what_has_no_figures_is_said_before_it_is_measured(screening, tmp_path):
     code, printed, error = screening("evaluate", "structures", *options)
     assert code != 0
     assert printed == ""
-    assert "no figures of 'structures'; use one of ['energy', 'generation', 'site-likel" in error
+    assert "no figures of 'structures'; use one of ['alphacrystal', 'energy'," in error
     assert not (tmp_path / "figures").exists()
+
+
+def test_matches_are_counted_for_rebuilt_crystals_only(screening, tmp_path):
+    code, printed, error = screening(
+        "evaluate", "energy", "--data", tmp_path / "no.parquet", "--match", 10
+    )
+    assert code != 0
+    assert printed == ""
+    assert "'energy' rebuilds no crystals; use 'alphacrystal'" in error

@@ -2,11 +2,15 @@
 
 import io
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from dashboard.api.models import CampaignDetail, CrystalPage, MaterialDetail
+from dashboard.api.answers import _predicted_maps
+from dashboard.api.models import CampaignDetail, ContactMaps, CrystalPage, MaterialDetail
+from dashboard.pages.contacts import contact_maps
+from screening.schemas import OriginDoc
 
 CUPD = Structure(Lattice.cubic(3.0), ["Cu", "Pd"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
@@ -69,6 +73,27 @@ def test_contacts_before_and_after_the_relaxation(client):
     assert maps["relaxed"][0] == pytest.approx([0, 3.0 * 3**0.5 / 2], abs=1e-5)
     assert maps["proposed"][1][0] == pytest.approx(3.1 * 3**0.5 / 2, abs=1e-5)
     assert client.get("/materials/mat-CuPd3.0").text.count("Cu1 to Pd2: 2.60 Å") == 1
+
+
+def test_the_map_that_a_network_predicted_stands_beside():
+    parameters = {
+        "atoms": [46, 29],
+        "predicted_map": [[0.0, 0.8], [0.8, 0.0]],
+        "reconstructed_map": [[0.0, 1.0], [1.0, 0.0]],
+    }
+    origins = [
+        OriginDoc(method="random", version="1", rank=1),
+        OriginDoc(method="contact-map", version="2", rank=1, parameters=parameters),
+    ]
+    maps = _predicted_maps(SimpleNamespace(origins=origins))
+    assert maps.symbols == ["Pd", "Cu"]
+    assert maps.contacts
+    own = [[0.0, 2.6], [2.6, 0.0]]
+    drawn = contact_maps(ContactMaps(symbols=["Cu", "Pd"], relaxed=own, maps=maps))
+    assert drawn.count("<figure>") == 3
+    assert drawn.index("Predicted map") < drawn.index("Reconstructed map") < drawn.index("Relaxed")
+    assert 'fill-opacity="0.80"><title>Pd1 to Cu2: 0.80</title>' in drawn
+    assert _predicted_maps(SimpleNamespace(origins=origins[:1])) is None
 
 
 def test_lineage_reaches_the_composition(client):

@@ -13,6 +13,11 @@ from screening.compiled import compiled
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Pairs = tuple[Floats, Floats, Floats, Floats, float]
+
+MAX_STARTS = 4
+CLOSE = 1e-6
+"""Square (of Angstrom, or of contacts) at which `arrange` is content."""
 
 
 @compiled
@@ -50,6 +55,92 @@ def descend(fixed: Floats, moving: Floats, kinds: Integers, order: Integers) -> 
                 if kinds[a] == kinds[b] and _gain(fixed, moving, order, a, b) < -1e-9:
                     order[a], order[b] = order[b], order[a]
                     improved = True
+
+
+@compiled
+def _step(fixed: Floats, moving: Floats, order: Integers, place: int, atom: int) -> float:
+    """Cost of an atom at a place beside those at the places before it."""
+    cost = 0.0
+    for other in range(place):
+        cost += (fixed[place, other] - moving[atom, order[other]]) ** 2
+    return cost
+
+
+@compiled
+def _follow(pairs: Pairs, kinds: Integers, first: int, order: Integers) -> None:
+    """Fill `order` place by place, each with the atom that fits best, beginning with `first`."""
+    fixed, moving, other_fixed, other_moving, weight = pairs
+    n = len(order)
+    taken = np.zeros(n, dtype=np.bool_)
+    order[0] = first
+    taken[first] = True
+    for place in range(1, n):
+        best, least = -1, np.inf
+        for atom in range(n):
+            if taken[atom] or kinds[atom] != kinds[place]:
+                continue
+            cost = _step(fixed, moving, order, place, atom)
+            if weight > 0:
+                cost += weight * _step(other_fixed, other_moving, order, place, atom)
+            if cost < least:
+                best, least = atom, cost
+        order[place] = best
+        taken[best] = True
+
+
+@compiled
+def _refine(pairs: Pairs, kinds: Integers, order: Integers) -> float:
+    """Exchange pairs of equal atoms as long as that helps; gives the cost."""
+    fixed, moving, other_fixed, other_moving, weight = pairs
+    n = len(order)
+    improved = True
+    while improved:
+        improved = False
+        for a in range(n):
+            for b in range(a + 1, n):
+                if kinds[a] != kinds[b]:
+                    continue
+                gain = _gain(fixed, moving, order, a, b)
+                if weight > 0:
+                    gain += weight * _gain(other_fixed, other_moving, order, a, b)
+                if gain < -1e-9:
+                    order[a], order[b] = order[b], order[a]
+                    improved = True
+    cost = _cost(fixed, moving, order)
+    return cost + weight * _cost(other_fixed, other_moving, order) if weight > 0 else cost
+
+
+@compiled
+def arrange(pairs: Pairs, kinds: Integers) -> Integers:
+    """Find the order that brings two matrices near to two others: quick, for searches.
+
+    One start from the given order and, with each of the first few atoms of the rarest element in
+    the first place, one that follows from there. Symmetry makes equal atoms of all elements change
+    places together, which single exchanges do not find.
+
+    Parameters
+    ----------
+    pairs
+        Two pairs of matrices, ``(n, n)``, fixed and moving, and the weight of the second pair.
+    kinds
+        Element of each row, ascending, shape ``(n,)``.
+
+    Returns
+    -------
+    As `align`.
+    """
+    best = np.arange(len(kinds))
+    least = _refine(pairs, kinds, best)
+    order = best.copy()
+    for first in range(min(len(kinds), MAX_STARTS)):
+        if least < CLOSE or kinds[first] != kinds[0]:
+            break
+        _follow(pairs, kinds, first, order)
+        cost = _refine(pairs, kinds, order)
+        if cost < least:
+            least = cost
+            best[:] = order
+    return best
 
 
 @compiled

@@ -7,41 +7,40 @@ splits of other data: they are context, not a comparison.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from screening.checkpoints.io import file_sha256
 from screening.errors import InputError
 from screening.structure.bank import Bank
-from screening.structure.maps.data import prepare, select_rows
+from screening.structure.maps.algorithms import ALGORITHMS
+from screening.structure.maps.data import prepare
+from screening.structure.maps.measured import choose_measured
 from screening.structure.maps.model import MapModel
-from screening.structure.maps.recovery import measure_recovery
-from screening.structure.maps.scores import measure
-from screening.training.data import STRUCTURE_COLUMNS, read_table, unseen
+from screening.structure.maps.options import SUBSETS, subset_mask
+from screening.structure.maps.recovery import (
+    LIKE_TABLE_2,
+    SEARCH,
+    choose,
+    measure_recovery,
+    plotted_maps,
+)
+from screening.structure.maps.scores import measure_each, predict_all
+from screening.structure.maps.tables import figure_3, table_1, table_2, table_5
 from screening.training.request import parse_options, plain_metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
+    from screening.structure.maps.model import Maps
+    from screening.structure.maps.search import Search
     from screening.training.request import EvaluateRequest
-
-PAPER = {
-    "contact_accuracy_padded": 0.927,
-    "exact_maps": 0.406,
-    "distance_rmse_20_bins": 0.9239,
-    "distance_mse_20_bins": 1.5591,
-    "distance_rmse_10_bins": 1.0984,
-    "distance_rmse_5_bins": 1.2269,
-    "distance_rmse_10_bins_cubic": 0.7394,
-    "distance_rmse_10_bins_binary": 1.3109,
-    "distance_rmse_10_bins_ternary": 1.2779,
-    "overlap_20_bins": 0.9992,
-}
-"""What the papers print (AlphaCrystal, Figure 3 and text; AlphaCrystal-II, Table 5)."""
-CUBIC = 195
 
 
 class MapEvaluation(BaseModel):
@@ -52,15 +51,50 @@ class MapEvaluation(BaseModel):
     bank: str = Field("prototypes", description="Bank of the templates, less what is measured")
     metals: bool = Field(False, description="Keep crystals of metals only")
     max_atoms: int = Field(12, ge=2, le=24, description="Most atoms in the cell")
-    rebuilt: int = Field(0, ge=0, description="Crystals that are rebuilt from their true maps")
+    rebuilt: int = Field(
+        LIKE_TABLE_2, ge=0, description="Crystals that are rebuilt from their true maps"
+    )
+    algorithms: tuple[str, ...] = Field(
+        (SEARCH.algorithm,), description=f"Which of {','.join(ALGORITHMS)} rebuild them"
+    )
+    evaluations: int = Field(
+        SEARCH.evaluations, ge=100, description="Most evaluations for each choice of positions"
+    )
+
+    @field_validator("algorithms", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take ``ga,de`` from the command line."""
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("algorithms")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not set(value) <= set(ALGORITHMS):
+            raise ValueError(f"use some of {sorted(ALGORITHMS)}")
+        return value
+
+    def searches(self) -> list[Search]:
+        """Give the searches that are compared, all with as many evaluations."""
+        return [
+            replace(
+                SEARCH,
+                algorithm=name,  # type: ignore[arg-type]
+                evaluations=self.evaluations,
+                size=100 if name == "ga" else SEARCH.size,
+            )
+            for name in self.algorithms
+        ]
 
 
 def evaluate_maps(request: EvaluateRequest) -> dict[str, Any]:
     """Score maps of the formulas that the model was not trained on.
 
     ``composition`` knows the composition only; ``model`` has templates too. See
-    `screening.structure.maps.scores.figures` for the names, and `measure_recovery` for ``rebuilt``.
-    Parts: ``binary``, ``ternary``, ``more`` (elements) and ``cubic``.
+    `screening.structure.maps.scores.figures` for the names. Parts: ``binary``, ``ternary``,
+    ``more`` (elements) and ``cubic``. ``figure_3``, ``table_1``, ``table_2`` (AlphaCrystal) and
+    ``table_5`` (AlphaCrystal-II) stand beside the papers' numbers; ``rebuilt`` is
+    `measure_recovery` for each algorithm; ``rows`` has every measured crystal.
 
     Raises
     ------
@@ -69,22 +103,34 @@ def evaluate_maps(request: EvaluateRequest) -> dict[str, Any]:
     """
     options = parse_options(MapEvaluation, request.options)
     model = MapModel.load(request.checkpoint or "maps")
-    table = read_table(request.data, STRUCTURE_COLUMNS)
-    table = select_rows(table, options.max_atoms, metals=options.metals)
-    fresh = unseen(table["formula"].tolist(), model.seen_formulas)
-    test = table[fresh]
-    if request.sample is not None and request.sample < len(test):
-        test = test.sample(request.sample, random_state=request.seed).sort_index()
-    if not len(test):
-        raise InputError(f"{request.data}: the model has seen every usable formula of it")
-    bank = Bank.load(options.bank).without(table["formula"][fresh].tolist())
-    known = prepare(table[~fresh], None, options.max_atoms)
-    measured = prepare(test, bank, options.max_atoms)
-    result = measure(model, known, measured, request.seed, _parts(test))
-    if options.rebuilt:
-        result["rebuilt"] = measure_recovery(test, options.rebuilt, request.seed)
+    chosen = choose_measured(
+        request.data,
+        [model.seen_formulas],
+        max_atoms=options.max_atoms,
+        metals=options.metals,
+        sample=request.sample,
+        seed=request.seed,
+    )
+    bank = Bank.load(options.bank).without(chosen.fresh)
+    known = prepare(chosen.seen, None, options.max_atoms)
+    measured = prepare(chosen.test, bank, options.max_atoms)
+    predictions = predict_all(model, known, measured)
+    parts = _parts(chosen.test)
+    result, each = measure_each(predictions, measured, request.seed, parts)
+    rows = _rows(chosen.test, each)
+    names = list(predictions)
+    subsets = {name: mask for name, mask in parts.items() if name in SUBSETS}
     result |= {
-        "paper": PAPER,
+        "figure_3": figure_3(rows, names),
+        "table_1": table_1(rows, names),
+        "table_5": table_5(result, subsets, names),
+    }
+    if options.rebuilt:
+        result |= _rebuild(chosen.test, predictions, options, request.seed)
+    if request.plots:
+        result["plots"] = {"contact_maps": plotted_maps(chosen.test, predictions, request.seed)}
+    result |= {
+        "rows": rows,
         "heads": model.heads,
         "data_sha256": file_sha256(request.data),
         "checkpoint": model.ref.model_dump(),
@@ -94,12 +140,42 @@ def evaluate_maps(request: EvaluateRequest) -> dict[str, Any]:
     return plain
 
 
-def _parts(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Parts of the measured crystals that AlphaCrystal-II has specialists for."""
-    n_elements = np.array([len(np.unique(z)) for z in table["atomic_numbers"]])
-    return {
-        "binary": n_elements == 2,
-        "ternary": n_elements == 3,
-        "more": n_elements > 3,
-        "cubic": table["spacegroup_number"].to_numpy() >= CUBIC,
+def _rebuild(
+    table: pd.DataFrame, predictions: Mapping[str, Maps], options: MapEvaluation, seed: int
+) -> dict[str, Any]:
+    """Rebuild crystals from true maps, with each algorithm."""
+    subjects = choose(table, options.rebuilt, seed)
+    if not subjects:
+        raise InputError("no crystal with 3 atoms is measured: rebuild none (rebuilt=0)")
+    hints = {name: predictions[name] for name in ("pair_table", "composition", "model")
+             if name in predictions}  # fmt: skip
+    rebuilt: dict[str, dict[str, Any]] = {
+        search.algorithm: measure_recovery(subjects, hints, search, seed)
+        for search in options.searches()
     }
+    first = rebuilt[options.algorithms[0]]
+    return {"rebuilt": rebuilt, "table_2": table_2(first, LIKE_TABLE_2)}
+
+
+def _rows(table: pd.DataFrame, each: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Scores of every measured crystal."""
+    columns = zip(
+        table["material_id"], table["formula"], table["n_sites"], table["spacegroup_number"],
+        strict=True,
+    )  # fmt: skip
+    return [
+        {
+            "material_id": str(name),
+            "formula": formula,
+            "atoms": int(n),
+            "space_group": int(group),
+            **scores,
+        }
+        for (name, formula, n, group), scores in zip(columns, each, strict=True)
+    ]
+
+
+def _parts(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    """Parts of the measured crystals: those of AlphaCrystal-II's specialists, and the rest."""
+    n_elements = np.array([len(np.unique(z)) for z in table["atomic_numbers"]])
+    return {name: subset_mask(table, name) for name in SUBSETS} | {"more": n_elements > 3}

@@ -1,39 +1,68 @@
 """Pool members: crystals rebuilt from predicted contact maps and distance matrices.
 
-AlphaCrystal proposes 10 crystals of a composition, AlphaCrystal-II 50. Space groups come from the
-predicted symmetry or, without it, from the templates; the cell is searched with the positions, at
-the expected volume.
+AlphaCrystal proposes 10 crystals of a composition, AlphaCrystal-II 50. The cell is searched with
+the positions, at the expected volume.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.engines import make_engine
+from screening.errors import InputError
 from screening.identity import derive_seed
 from screening.metrics.contacts import covalent_contacts
 from screening.structure.bank import Bank
 from screening.structure.crystals import primitive_cell, structure_of
-from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii
+from screening.structure.distances import (
+    MIN_CONTACT,
+    closest_contact,
+    covalent_radii,
+    fingerprint,
+)
+from screening.structure.maps.choices import Choice, all_groups, predicted
 from screening.structure.maps.data import inputs_of, ordered_cell
 from screening.structure.maps.model import MapModel
-from screening.structure.maps.reconstruct import MapTarget, Reconstruction, Search, reconstruct
+from screening.structure.maps.problem import MapTarget
+from screening.structure.maps.reconstruct import Reconstruction, reconstruct
+from screening.structure.maps.search import Search
 from screening.structure.maps.targets import kinds_of
 from screening.structure.maps.templates import find_templates
+from screening.structure.single_points import relaxed_energies
 from screening.structure.spacegroups import LETTERS
 from screening.structure.target import Proposal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from screening.engines import Engine
+    from screening.structure.crystals import Cell
     from screening.structure.target import Target
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-MAX_GROUPS = 10
 _REACH = 1.5
+_ALIKE = 0.05
+"""Fingerprints that differ less are those of one crystal."""
+_STEPS = 25
+_LEAST_ODDS = 1e-6
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    """A crystal, the map that it was rebuilt from, the probability of its group, its score."""
+
+    wanted: MapTarget
+    result: Reconstruction
+    probability: float
+    score: float
 
 
 class MapGenerator:
@@ -48,12 +77,19 @@ class MapGenerator:
     templates
         Whether the model sees templates; otherwise the composition is all it knows.
     search
-        How long crystals are searched for in each space group.
+        How crystals are searched for.
+    groups
+        ``predicted``: those of the predicted symmetry, or of the templates without one; ``all``.
+    engine
+        Name of a potential; the proposals are then ordered by their energies after a short
+        relaxation (the papers: by energies of a graph network). None for the order of the maps.
     """
 
     name: ClassVar[str]
-    version = "1"
+    version = "2"
     contacts: ClassVar[bool]
+    spread: ClassVar[float]
+    """Loss of fitness that makes a crystal e times less likely."""
 
     def __init__(
         self,
@@ -62,9 +98,13 @@ class MapGenerator:
         *,
         templates: bool = True,
         search: Search | None = None,
+        groups: Literal["predicted", "all"] = "predicted",
+        engine: str | None = None,
     ) -> None:
-        self._checkpoint, self._bank = checkpoint, bank
-        self.templates, self.search = templates, search or Search()
+        if groups not in {"predicted", "all"}:
+            raise InputError(f"groups={groups!r}: use 'predicted' or 'all'")
+        self._checkpoint, self._bank, self._engine = checkpoint, bank, engine
+        self.templates, self.search, self.groups = templates, search or Search(), groups
 
     @cached_property
     def model(self) -> MapModel:
@@ -77,8 +117,13 @@ class MapGenerator:
         """The bank."""
         return Bank.load(self._bank) if isinstance(self._bank, str) else self._bank
 
+    @cached_property
+    def engine(self) -> Engine | None:
+        """The potential that gives energies, if there is one."""
+        return make_engine(self._engine) if self._engine else None
+
     def generate(self, target: Target, n: int, seed: int = 0) -> list[Proposal]:
-        """Propose up to `n` structures, best fitness first.
+        """Propose up to `n` structures, the likeliest first.
 
         Cells with more atoms than the model was trained on have no proposals.
 
@@ -92,55 +137,96 @@ class MapGenerator:
             Other seeds search elsewhere.
         """
         rng = np.random.default_rng(derive_seed(self.name, self.version, target.formula, seed))
-        proposals: list[Proposal] = []
-        for units in target.allowed_units:
-            counts = {z: units * count for z, count in target.composition.items()}
-            if 2 <= sum(counts.values()) <= self.model.max_atoms:
-                proposals += self._of_cell(target, counts, rng)
-        proposals.sort(key=lambda item: -(item.score or 0.0))
-        return proposals[:n]
+        found: list[_Rebuilt] = []
+        for units, choices in self._choices(target).items():
+            found += self._of_cell(target, units, choices, rng)
+        found.sort(key=lambda item: -item.score)
+        return self._by_energy(_distinct(map(self._proposal, found), n))
+
+    def _choices(self, target: Target) -> dict[int, list[Choice] | None]:
+        """Space groups by formula units; None for those of the templates."""
+        one = sum(target.composition.values())
+        units = [u for u in target.allowed_units if 2 <= u * one <= self.model.max_atoms]
+        if self.groups == "predicted" and not (target.symmetry and target.symmetry.space_groups):
+            return dict.fromkeys(units)
+        choices = (
+            predicted(target, target.symmetry, units)
+            if units and target.symmetry and self.groups == "predicted"
+            else all_groups(units)
+        )
+        by_units: dict[int, list[Choice] | None] = {}
+        for choice in choices:
+            by_units[choice.units] = [*(by_units.get(choice.units) or []), choice]
+        return by_units
 
     def _of_cell(
-        self, target: Target, counts: dict[int, int], rng: np.random.Generator
-    ) -> list[Proposal]:
-        """Proposals with so many atoms of each element."""
+        self,
+        target: Target,
+        units: int,
+        choices: list[Choice] | None,
+        rng: np.random.Generator,
+    ) -> list[_Rebuilt]:
+        """Crystals with so many formula units."""
+        counts = {z: units * count for z, count in target.composition.items()}
         numbers = np.repeat(list(counts), list(counts.values())).astype(np.int64)
         numbers = numbers[np.argsort(kinds_of(numbers), kind="stable")]
-        found = find_templates(self.bank, numbers)
-        groups = _groups(target, found.groups if found else None)
+        found = None
+        if self.templates or choices is None:
+            found = find_templates(self.bank, numbers)
+        if choices is None:
+            shares: dict[int, float] = defaultdict(float)
+            if found is not None:
+                for number, share in zip(found.groups.tolist(), found.shares.tolist(), strict=True):
+                    shares[number] += share
+            choices = [Choice(number, units, share) for number, share in shares.items()]
         maps = self.model.predict(
             inputs_of([numbers], [found if self.templates else None], len(numbers))
         )
-        values = maps.contacts[0] if self.contacts else maps.distances[0]
+        distances = maps.distances[0].astype(np.float64)
+        np.fill_diagonal(distances, 0)
+        if self.contacts:
+            wanted = MapTarget(
+                numbers, maps.contacts[0].astype(np.float64), contacts=True, expected=distances
+            )
+        else:
+            wanted = MapTarget(numbers, distances, contacts=False)
         volume = target.expected_volume
         if volume is None:
             volume = float(self.bank.element_volumes[numbers].mean())
-        wanted = MapTarget(numbers, values.astype(np.float64), self.contacts)
-        results = [
-            found_crystal
-            for number in groups
-            for found_crystal in reconstruct(
-                wanted, number, rng, search=self.search, volume_per_atom=volume
+        groups = [choice.number for choice in choices]
+        results = reconstruct(wanted, groups, rng, search=self.search, volume_per_atom=volume)
+        odds = {choice.number: choice.probability for choice in choices}
+        return [
+            _Rebuilt(
+                wanted,
+                result,
+                odds[result.crystal.number],
+                result.score / self.spread
+                + float(np.log(max(odds[result.crystal.number], _LEAST_ODDS))),
             )
+            for result in results
         ]
-        proposals = [self._proposal(wanted, result) for result in results]
-        return [proposal for proposal in proposals if proposal is not None]
 
-    def _proposal(self, wanted: MapTarget, result: Reconstruction) -> Proposal | None:
+    def _proposal(self, found: _Rebuilt) -> tuple[Proposal, Cell] | None:
         """Make a proposal; None if atoms are too close."""
+        wanted, result = found.wanted, found.result
         cell = primitive_cell(result.crystal)
         radii = covalent_radii()[cell[2]]
         if closest_contact(cell[0], cell[1], radii, _REACH) < MIN_CONTACT:
             return None
         numbers, distances = ordered_cell(cell)
         final = covalent_contacts(distances, numbers) if self.contacts else distances
+        number = result.crystal.number
         letters = "".join(LETTERS[letter] for letter in result.crystal.letters)
-        return Proposal(
+        proposal = Proposal(
             structure=structure_of(cell),
-            score=result.score,
-            template=f"{result.crystal.number}_{letters}",
+            score=found.score,
+            template=f"{number}_{letters}",
             parameters={
-                "space_group": result.crystal.number,
+                "space_group": number,
+                "probability": found.probability,
+                "fitness": result.score,
+                "algorithm": self.search.algorithm,
                 "checkpoint": self.model.ref.sha256,
                 "templates": self.templates,
                 "atoms": numbers.tolist(),
@@ -148,6 +234,16 @@ class MapGenerator:
                 "reconstructed_map": _plain(final),
             },
         )
+        return proposal, cell
+
+    def _by_energy(self, made: list[tuple[Proposal, Cell]]) -> list[Proposal]:
+        """Order proposals by energy, if there is a potential; what has no energy comes last."""
+        proposals = [proposal for proposal, _ in made]
+        if self.engine is None or not made:
+            return proposals
+        energies = relaxed_energies([cell for _, cell in made], self.engine, _STEPS)
+        order = np.argsort(np.nan_to_num(energies, nan=np.inf), kind="stable")
+        return [proposals[place] for place in order.tolist()]
 
 
 class ContactMapGenerator(MapGenerator):
@@ -155,6 +251,7 @@ class ContactMapGenerator(MapGenerator):
 
     name = "contact-map"
     contacts = True
+    spread = 0.1
 
 
 class DistanceMatrixGenerator(MapGenerator):
@@ -162,17 +259,26 @@ class DistanceMatrixGenerator(MapGenerator):
 
     name = "distance-matrix"
     contacts = False
+    spread = 0.15
+
+
+def _distinct(made: Iterable[tuple[Proposal, Cell] | None], n: int) -> list[tuple[Proposal, Cell]]:
+    """Take the first `n` crystals that are not like one before them."""
+    kept: list[tuple[Proposal, Cell]] = []
+    prints: list[Floats] = []
+    for item in made:
+        if len(kept) >= n:
+            break
+        if item is None:
+            continue
+        own = fingerprint(*item[1])
+        same = (p.shape == own.shape and np.sqrt(((p - own) ** 2).mean()) < _ALIKE for p in prints)
+        if not any(same):
+            kept.append(item)
+            prints.append(own)
+    return kept
 
 
 def _plain(values: NDArray[Any]) -> list[list[float]]:
     rows: list[list[float]] = np.round(values.astype(np.float64), 3).tolist()
     return rows
-
-
-def _groups(target: Target, templates: Integers | None) -> list[int]:
-    """Space groups that are searched: the likeliest of the symmetry, or those of the templates."""
-    guesses = target.symmetry.space_groups if target.symmetry else []
-    if guesses:
-        ordered = sorted(guesses, key=lambda guess: -guess.probability)
-        return [guess.number for guess in ordered[:MAX_GROUPS]]
-    return [] if templates is None else list(dict.fromkeys(templates.tolist()))

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from screening.structure.maps.model import HEADS
 from screening.structure.maps.targets import PAPER_RANGE
 from screening.training.options import LoopOptions
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+SUBSETS = ("cubic", "binary", "ternary")
+"""What AlphaCrystal-II has specialists for."""
+_CUBIC = 195
 OWN_RANGE = (0.9, 12.0)
 """Range of the bins (Angstrom) that is used by default; farther pairs count as the last bin."""
 
@@ -37,6 +45,9 @@ class MapOptions(BaseModel):
     legacy_features: bool = Field(False, description="The papers' raw features of the elements")
     max_atoms: int = Field(12, ge=2, le=24, description="Most atoms in the cell")
     metals: bool = Field(False, description="Keep crystals of metals only")
+    subset: Literal["all", "cubic", "binary", "ternary"] = Field(
+        "all", description="Train on a part only: the specialists of AlphaCrystal-II"
+    )
     bank: str = Field("prototypes", description="Bank of the templates; none for none")
     hidden: float = Field(0.3, ge=0, le=1, description="Share of crystals without templates")
     epochs: int = Field(18, ge=1, description="Passes over the training formulas")
@@ -85,3 +96,12 @@ class MapOptions(BaseModel):
         """Hyperparameters of the loop."""
         names = {"epochs", "batch_size", "learning_rate", "weight_decay"}
         return LoopOptions(**self.model_dump(include=names), ema=self.ema or None)
+
+
+def subset_mask(table: pd.DataFrame, name: str) -> NDArray[np.bool_]:
+    """Which rows of a structure table belong to one of the `SUBSETS`, or to ``all``."""
+    if name == "cubic":
+        return np.asarray(table["spacegroup_number"].to_numpy() >= _CUBIC)
+    n_elements = np.array([len(np.unique(z)) for z in table["atomic_numbers"]])
+    wanted = {"binary": 2, "ternary": 3}.get(name)
+    return np.ones(len(table), dtype=bool) if wanted is None else n_elements == wanted

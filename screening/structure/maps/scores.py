@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.elements import MAX_Z
-from screening.metrics.contacts import ContactScores, covalent_contacts, overlap, pairs
+from screening.metrics.contacts import (
+    PADDED_SIZE,
+    ContactScores,
+    covalent_contacts,
+    overlap,
+    pairs,
+)
 from screening.metrics.intervals import bootstrap_interval
 from screening.structure.maps.alignment import align
 from screening.structure.maps.model import Maps
@@ -70,20 +76,20 @@ def measure(
 ) -> dict[str, Any]:
     """Score the model with and without templates, the pair table and the best template.
 
+    As `measure_each`, means only.
+    """
+    return measure_each(predict_all(model, train, test), test, seed, subsets)[0]
+
+
+def predict_all(model: MapModel, train: Crystals, test: Crystals) -> dict[str, Maps]:
+    """Predict by the pair table and the composition and, if there are some, by templates.
+
     Parameters
     ----------
     model
         The model.
     train, test
-        What the pair table knows, and what is measured.
-    seed
-        Seed of the bootstrap.
-    subsets
-        Further figures for parts of `test`, masks of shape ``(s,)``.
-
-    Returns
-    -------
-    For each predictor its figures (`figures`).
+        What the pair table knows, and what is predicted.
     """
     table = pair_table(train, test)
     hidden = test.inputs.masked(test.inputs.crystals[:, 0] < 0)
@@ -91,16 +97,53 @@ def measure(
     if (test.inputs.crystals[:, 0] > 0).any():
         predictors["template"] = best_template(test, table)
         predictors["model"] = model.predict(test.inputs)
+    return predictors
+
+
+def measure_each(
+    predictors: Mapping[str, Maps],
+    test: Crystals,
+    seed: int,
+    subsets: Mapping[str, NDArray[np.bool_]] | None = None,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Score predictions.
+
+    Parameters
+    ----------
+    predictors
+        Predictions by name.
+    test
+        What is measured.
+    seed
+        Seed of the bootstrap.
+    subsets
+        Further figures for parts of `test`, masks of shape ``(s,)``.
+
+    Returns
+    -------
+    For each predictor its figures (`figures`), and for each crystal its scores by predictor.
+    """
     whole = np.ones(len(test), dtype=bool)
     parts = {"": whole} | {f"{name}_": mask for name, mask in (subsets or {}).items()}
     result: dict[str, Any] = {"n": len(test)}
+    each: list[dict[str, Any]] = [{} for _ in range(len(test))]
     for name, maps in predictors.items():
         rows = [_row(test, maps, i) for i in range(len(test))]
+        for scores, row in zip(each, rows, strict=True):
+            scores[name] = _scores_of(row)
         for prefix, mask in parts.items():
             if mask.any():
                 chosen = [row for row, kept in zip(rows, mask, strict=True) if kept]
                 result[f"{prefix}{name}"] = figures(chosen, seed)
-    return result
+    return result, each
+
+
+def _scores_of(row: dict[str, Any]) -> dict[str, float]:
+    """Scores of one crystal."""
+    true, predicted, _ = row["contacts"]
+    values = ContactScores.of([true], [predicted], max(len(true), PADDED_SIZE)).means()
+    errors = pairs(row["distances"][0]) - pairs(row["distances"][1])
+    return values | {"rmse": float(np.sqrt((errors**2).mean()))}
 
 
 def _row(test: Crystals, maps: Maps, index: int) -> dict[str, Any]:
@@ -135,13 +178,15 @@ def figures(rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:
     size = max(len(row["distances"][0]) for row in rows)
     result: dict[str, Any] = {"n": len(rows)}
     for name, prefix in (("contacts", ""), ("vesta", "vesta_")):
-        scores = ContactScores.of(*_columns(rows, name), size=max(size, 12))
+        scores = ContactScores.of(*_columns(rows, name), size=max(size, PADDED_SIZE))
         result |= {f"{prefix}{key}": value for key, value in scores.means().items()}
         intervals = scores.intervals(seed)
         result |= {f"{prefix}{key}_interval": value for key, value in intervals.items()}
         result[f"{prefix}n_empty"] = scores.n_empty
     fixed = ContactScores.of(
-        [row["contacts"][2] for row in rows], [row["contacts"][1] for row in rows], max(size, 12)
+        [row["contacts"][2] for row in rows],
+        [row["contacts"][1] for row in rows],
+        max(size, PADDED_SIZE),
     )
     result |= {f"fixed_{key}": value for key, value in fixed.means().items()}
     errors = [pairs(true) - pairs(predicted) for true, predicted in _pairs_of(rows)]

@@ -18,7 +18,7 @@ from screening.structure.bank import Bank
 from screening.structure.maps.data import prepare, select_rows
 from screening.structure.maps.model import MODEL_CLASS, MapModel, centres_of, decode
 from screening.structure.maps.network import CONTACTS, make_network
-from screening.structure.maps.options import MapOptions
+from screening.structure.maps.options import MapOptions, subset_mask
 from screening.structure.maps.scores import measure
 from screening.structure.maps.targets import bin_edges, vesta_contacts
 from screening.training.curves import columns
@@ -66,6 +66,7 @@ def _train(request: TrainRequest, head: str) -> Card:
         raise InputError(f"{len(request.data)} files: maps are trained on one structure table")
     table = read_table(request.data[0], STRUCTURE_COLUMNS)
     table = select_rows(table, options.max_atoms, metals=options.metals)
+    table = table[subset_mask(table, options.subset)]
     test = held_out(table["formula"].tolist(), fraction=options.test_fraction, seed=request.seed)
     if test.all() or not test.any():
         raise InputError(
