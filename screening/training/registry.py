@@ -23,6 +23,7 @@ TRAINERS = {
     "site-likelihood": "screening.structure.sites.train:train_sites",
     "contact-map": "screening.structure.maps.train:train_contact_map",
     "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
+    "transformer": "screening.structure.transformer.train:train_transformer",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 

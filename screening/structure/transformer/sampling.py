@@ -1,0 +1,139 @@
+"""Several crystals of one composition: distinct space groups first, then draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.structure.crystals import primitive_cell, standardise
+from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii
+from screening.structure.transformer.decode import Given, decode, group_chances
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from screening.structure.crystals import Crystal
+
+Floats = NDArray[np.float64]
+
+LEAST_CHANCE = 1e-4
+"""Space groups that are less likely are not tried."""
+STRATIFIED = 0.5
+"""Share of the samples that have distinct space groups."""
+SYMPREC = 0.1
+_REACH = 1.5
+_MIN_VOLUME = 2.0
+"""Least volume of a cell (Angstrom^3/atom)."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A crystal that was decoded.
+
+    Attributes
+    ----------
+    crystal
+        The crystal, in the symmetry that it has within `SYMPREC`.
+    decoded_group
+        Space group that was drawn.
+    log_likelihood
+        Logarithm of the probability of all its tokens.
+    calls
+        How often the network was asked, the space group included.
+    """
+
+    crystal: Crystal
+    decoded_group: int
+    log_likelihood: float
+    calls: int
+
+
+def choose_groups(chances: Floats, size: int, rng: np.random.Generator) -> list[tuple[int, float]]:
+    """Choose space groups and temperatures of `size` samples.
+
+    The likeliest groups come once each, at temperature 0; the others are drawn from all of them in
+    proportion to their probabilities, at temperature 1.
+
+    Parameters
+    ----------
+    chances
+        Probabilities of the groups 1 to 230, shape ``(230,)``.
+    size
+        Number of samples.
+    rng
+        Source of randomness.
+    """
+    order = np.argsort(-chances, kind="stable")
+    order = order[chances[order] >= min(LEAST_CHANCE, chances.max())]
+    distinct = order[: max(1, round(STRATIFIED * size))]
+    chosen = [(int(place) + 1, 0.0) for place in distinct]
+    rest = size - len(chosen)
+    sums = np.cumsum(chances[order]) / chances[order].sum()
+    drawn = order[np.searchsorted(sums, (np.arange(rest) + rng.random()) / max(rest, 1))]
+    return chosen + [(int(place) + 1, 1.0) for place in drawn]
+
+
+def sample(
+    network: nn.Module,
+    counts: dict[int, int],
+    size: int,
+    rng: np.random.Generator,
+    *,
+    groups: Sequence[int] = (),
+    cell: Floats | None = None,
+) -> list[Sampled]:
+    """Decode crystals, best first; those with atoms too close are left out.
+
+    Parameters
+    ----------
+    network
+        The network, in eval mode.
+    counts
+        Atoms of each element in the primitive cell.
+    size
+        Crystals that are decoded.
+    rng
+        Source of randomness.
+    groups
+        Space groups that are allowed; empty for all.
+    cell
+        Conventional cell (Angstrom, degrees), NaN where unknown, shape ``(6,)``.
+    """
+    chances = group_chances(network, [counts])[0]
+    if groups:
+        allowed = np.isin(np.arange(1, len(chances) + 1), list(groups))
+        chances = np.where(allowed, chances, 0.0)
+    if not chances.any():
+        return []
+    chosen = choose_groups(chances, size, rng)
+    given = [Given(counts, group, cell, temperature) for group, temperature in chosen]
+    found = []
+    for item in decode(network, given, rng):
+        crystal = symmetrised(item.crystal)
+        if crystal is not None:
+            group = item.crystal.number
+            total = item.log_likelihood + float(np.log(chances[group - 1]))
+            found.append(Sampled(crystal, group, total, item.calls + 1))
+    return sorted(found, key=lambda one: -one.log_likelihood)
+
+
+def symmetrised(crystal: Crystal) -> Crystal | None:
+    """Give a crystal the symmetry that it has within `SYMPREC`; None if it cannot exist.
+
+    It keeps the space group that was decoded, or gets a higher one; where spglib finds less atoms in
+    the primitive cell, or nothing, the crystal stays as it was decoded.
+    """
+    lattice, points, numbers = primitive_cell(crystal)
+    volume = abs(float(np.linalg.det(lattice)))
+    if not np.isfinite(lattice).all() or volume < _MIN_VOLUME * len(numbers):
+        return None
+    if closest_contact(lattice, points, covalent_radii()[numbers], _REACH) < MIN_CONTACT:
+        return None
+    found = standardise((lattice, points, numbers), (SYMPREC,))
+    if isinstance(found, str) or found.n_atoms != crystal.n_atoms:
+        return crystal
+    return found
