@@ -34,6 +34,7 @@ EVALUATORS = {
     "structures": "screening.structure.evaluate:evaluate_structures",
     "site-likelihood": "screening.structure.sites.evaluate:evaluate_sites",
     "alphacrystal": "screening.structure.maps.evaluate:evaluate_maps",
+    "transformer": "screening.structure.transformer.evaluate:evaluate_transformer",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 

@@ -74,7 +74,8 @@ def cell_bins(cells: Floats) -> Floats:
     """Express lengths (Angstrom) and angles (degrees), ``(..., 6)``, in bins; whole at a centre."""
     steps = np.log(cells[..., :3] / SHORTEST) / np.log(LONGEST / SHORTEST) * (N_BINS - 1)
     angles = (cells[..., 3:] - _LEAST_ANGLE) / _ANGLE_STEP
-    return np.clip(np.concatenate([steps, angles], axis=-1), 0, N_BINS - 1)
+    bins: Floats = np.clip(np.concatenate([steps, angles], axis=-1), 0, N_BINS - 1)
+    return bins
 
 
 def cell_of_bins(bins: Floats) -> Floats:

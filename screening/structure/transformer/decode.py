@@ -175,17 +175,16 @@ class _Sample:
                 mass = _near(fractions[0][orbit.atoms[0], axis], circular=True)
                 options.append((float(mass.max()), orbit, axis))
         options.sort(key=lambda option: -option[0])
-        for sure, orbit, axis in options:
+        for sure, owner, axis in options:
             if sure < SURE and sure < options[0][0]:
                 break
-            if orbit is None:
-                self.cell[self.cell_source == axis] = self._value(
-                    cell[0][axis], cell[1][axis], circular=False
-                )
+            if owner is None:
+                value = self._value(cell[0][axis], cell[1][axis], circular=False)
+                self.cell[self.cell_source == axis] = value
             else:
-                atom = orbit.atoms[0]
-                value = self._value(fractions[0][atom, axis], fractions[1][atom, axis], circular=True)
-                orbit.fractions[axis] = value / N_BINS % 1.0
+                at = owner.atoms[0], axis
+                value = self._value(fractions[0][at], fractions[1][at], circular=True)
+                owner.fractions[axis] = value / N_BINS % 1.0
 
     def _value(self, chances: Floats, steps: Floats, *, circular: bool) -> float:
         """Choose a bin, go to the likeliest one nearby, and add its step."""
@@ -221,7 +220,8 @@ def _near(chances: Floats, *, circular: bool) -> Floats:
     """Probability of each bin and those around it."""
     steps = range(-_REACH, _REACH + 1)
     if circular:
-        return np.sum([np.roll(chances, step) for step in steps], axis=0)
+        mass: Floats = np.sum([np.roll(chances, step) for step in steps], axis=0)
+        return mass
     return np.convolve(chances, np.ones(len(steps)), mode="same")
 
 

@@ -99,7 +99,7 @@ def hide(whole: Crystals, noise: float) -> Batch:
     free = known.free[whole.letters]
     rate = torch.cos(torch.pi / 2 * torch.rand(b, device=device))
     drawn = torch.rand(b, 6, device=device) > rate[:, None]
-    drawn &= (all_letters | loose[:, None])
+    drawn &= all_letters | loose[:, None]
     source = known.cell_source[whole.groups]
     cells_known = drawn.gather(1, source)
     cells_known |= ~known.cell_free[whole.groups].gather(1, source)
@@ -129,7 +129,9 @@ def smooth(values: Tensor, *, circular: bool) -> Tensor:
     return torch.softmax(-0.5 * (steps / _WIDTH) ** 2, dim=-1)
 
 
-def _binned(logits: Tensor, offsets: Tensor, values: Tensor, *, circular: bool) -> tuple[Tensor, Tensor]:
+def _binned(
+    logits: Tensor, offsets: Tensor, values: Tensor, *, circular: bool
+) -> tuple[Tensor, Tensor]:
     """Cross entropy and error of the offset, ``(m,)`` each, of values in bins."""
     entropy = functional.cross_entropy(logits, smooth(values, circular=circular), reduction="none")
     nearest = values.round()

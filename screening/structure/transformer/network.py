@@ -103,7 +103,8 @@ class _Layer(nn.Module):
         mixed = affinity.softmax(dim=-1) @ qkv[2]
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(b, n, width)))
         gate, value = self.gate(self.second(x)).chunk(2, dim=-1)
-        return x + self.dropout(self.down(functional.silu(gate) * value))
+        changed: Tensor = x + self.dropout(self.down(functional.silu(gate) * value))
+        return changed
 
 
 class CrystalTransformer(nn.Module):
@@ -192,12 +193,8 @@ class CrystalTransformer(nn.Module):
         known = batch.fractions_known[..., None]
         waves = _waves(2 * math.pi * batch.fractions)
         coordinates = torch.cat([waves * known, known], dim=-1).flatten(2)
-        return (
-            self.element(z)
-            + self.atom_inner(values)
-            + letter_vectors[batch.letters]
-            + self.fraction_inner(coordinates)
-        )
+        atoms: Tensor = self.element(z) + self.atom_inner(values) + letter_vectors[batch.letters]
+        return atoms + self.fraction_inner(coordinates)
 
     def _global_tokens(self, batch: Batch, mask: Tensor) -> Tensor:
         """Vectors of the space group and the cell, ``(b, 2, width)``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from screening.structure.distances import MIN_CONTACT, closest_contact, covalent
 from screening.structure.transformer.decode import Given, decode, group_chances
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     from screening.structure.crystals import Crystal
@@ -38,6 +39,8 @@ class Sampled:
     ----------
     crystal
         The crystal, in the symmetry that it has within `SYMPREC`.
+    possible
+        Whether no atoms are too close, and the cell is one.
     decoded_group
         Space group that was drawn.
     log_likelihood
@@ -47,6 +50,7 @@ class Sampled:
     """
 
     crystal: Crystal
+    possible: bool
     decoded_group: int
     log_likelihood: float
     calls: int
@@ -86,7 +90,7 @@ def sample(
     groups: Sequence[int] = (),
     cell: Floats | None = None,
 ) -> list[Sampled]:
-    """Decode crystals, best first; those with atoms too close are left out.
+    """Decode crystals, best first.
 
     Parameters
     ----------
@@ -113,27 +117,30 @@ def sample(
     given = [Given(counts, group, cell, temperature) for group, temperature in chosen]
     found = []
     for item in decode(network, given, rng):
-        crystal = symmetrised(item.crystal)
-        if crystal is not None:
-            group = item.crystal.number
-            total = item.log_likelihood + float(np.log(chances[group - 1]))
-            found.append(Sampled(crystal, group, total, item.calls + 1))
+        possible = is_possible(item.crystal)
+        crystal = symmetrised(item.crystal) if possible else item.crystal
+        group = item.crystal.number
+        total = item.log_likelihood + float(np.log(chances[group - 1]))
+        found.append(Sampled(crystal, possible, group, total, item.calls + 1))
     return sorted(found, key=lambda one: -one.log_likelihood)
 
 
-def symmetrised(crystal: Crystal) -> Crystal | None:
-    """Give a crystal the symmetry that it has within `SYMPREC`; None if it cannot exist.
-
-    It keeps the space group that was decoded, or gets a higher one; where spglib finds less atoms in
-    the primitive cell, or nothing, the crystal stays as it was decoded.
-    """
+def is_possible(crystal: Crystal) -> bool:
+    """Whether a crystal has a cell, and no atoms that are too close."""
     lattice, points, numbers = primitive_cell(crystal)
     volume = abs(float(np.linalg.det(lattice)))
     if not np.isfinite(lattice).all() or volume < _MIN_VOLUME * len(numbers):
-        return None
-    if closest_contact(lattice, points, covalent_radii()[numbers], _REACH) < MIN_CONTACT:
-        return None
-    found = standardise((lattice, points, numbers), (SYMPREC,))
+        return False
+    contact = closest_contact(lattice, points, covalent_radii()[numbers], _REACH)
+    return bool(contact >= MIN_CONTACT)
+
+
+def symmetrised(crystal: Crystal) -> Crystal:
+    """Give a crystal the symmetry that it has within `SYMPREC`: that of its group, or a higher one.
+
+    Where spglib finds no symmetry, or fewer atoms in the primitive cell, it stays as it is.
+    """
+    found = standardise(primitive_cell(crystal), (SYMPREC,))
     if isinstance(found, str) or found.n_atoms != crystal.n_atoms:
         return crystal
     return found

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from screening.structure.spacegroups import LETTERS, SpaceGroup, space_group
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 N_GROUPS = 230
 MAX_LETTERS = len(LETTERS)

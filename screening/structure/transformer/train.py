@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ from screening.training.data import (
 )
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import FitResult, fit, seeded
-from screening.training.request import TrainRequest, parse_options, plain_metrics
+from screening.training.request import TrainRequest, parse_options
 from screening.training.state import clear_states, read_state, state_folder, write_state
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    from numpy.typing import NDArray
     from torch import nn
 
 REFERENCES = ["arXiv:2606.22866", "10.18653/v1/2020.findings-emnlp.379", "arXiv:2002.05202"]
@@ -123,15 +122,13 @@ def train_transformer(request: TrainRequest) -> Card:
     return card
 
 
-def _metrics(network: nn.Module, result: FitResult, n: int) -> dict[str, Any]:
-    return plain_metrics(
-        {
-            "validation_match": 1 - result.metric,
-            "n": n,
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "epochs": result.epochs,
-        }
-    )  # type: ignore[no-any-return]
+def _metrics(network: nn.Module, result: FitResult, n: int) -> dict[str, float]:
+    return {
+        "validation_match": 1 - result.metric,
+        "n": n,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "epochs": result.epochs,
+    }
 
 
 def _network(options: TransformerOptions, request: TrainRequest) -> nn.Module:
