@@ -20,7 +20,8 @@ def train(
     model: Annotated[
         str,
         typer.Argument(
-            help="compositions, matgan, energy, symmetry, prototypes or site-likelihood."
+            help="compositions, matgan, energy, symmetry, prototypes, ranker, site-likelihood, "
+            "contact-map, distance-matrix or transformer."
         ),
     ],
     data: DataOption,
@@ -57,7 +58,11 @@ def train(
 
 def evaluate(
     what: Annotated[
-        str, typer.Argument(help="generation, energy, symmetry, structures or site-likelihood.")
+        str,
+        typer.Argument(
+            help="generation, energy, symmetry, structures, site-likelihood, alphacrystal or "
+            "transformer."
+        ),
     ],
     data: Annotated[Path, typer.Option("--data", help="Parquet file.")],
     checkpoint: Annotated[

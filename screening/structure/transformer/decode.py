@@ -8,7 +8,7 @@ still find a place, so that every crystal has the composition, and the symmetry 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from screening.structure.transformer.wyckoff import letters_of, possible_groups
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +90,41 @@ class Decoded:
     calls: int
 
 
+@dataclass(frozen=True)
+class _Values:
+    """Predictions of cell parameters or coordinates, by bin on the last axis.
+
+    Attributes
+    ----------
+    chances
+        Probability of each bin.
+    near
+        Probability of each bin and those within `_REACH` of it.
+    steps
+        Step (bins) from the centre of each bin.
+    circular
+        Whether the last bin is next to the first.
+    """
+
+    chances: Floats
+    near: Floats
+    steps: Floats
+    circular: bool
+
+    @classmethod
+    def of(cls, logits: Tensor, steps: Tensor, *, circular: bool) -> Self:
+        """Take the outputs of the network."""
+        chances = logits.softmax(dim=-1).double().numpy()
+        edges = [(0, 0)] * (chances.ndim - 1) + [(_REACH, _REACH)]
+        wide = np.pad(chances, edges, mode="wrap" if circular else "constant")
+        near = sum(wide[..., i : i + N_BINS] for i in range(2 * _REACH + 1))
+        return cls(chances, np.asarray(near), steps.double().numpy(), circular)
+
+    def __getitem__(self, row: int) -> Self:
+        """Values of one crystal."""
+        return replace(self, chances=self.chances[row], near=self.near[row], steps=self.steps[row])
+
+
 class _Sample:
     """One crystal while it is decoded."""
 
@@ -154,47 +189,43 @@ class _Sample:
         weights = chances ** (1 / self.given.temperature)
         return int(self.rng.choice(len(weights), p=weights / weights.sum()))
 
-    def settle(self, cell: tuple[Floats, Floats], fractions: tuple[Floats, Floats]) -> None:
+    def settle(self, cell: _Values, fractions: _Values) -> None:
         """Fill in the surest of cell and coordinates, and all that are sure.
 
         Parameters
         ----------
         cell, fractions
-            Probabilities and steps by bin, ``(6, 64)`` and ``(n, 3, 64)``.
+            What the network says of them.
         """
-        options: list[tuple[float, _Orbit | None, int]] = []
-        spread = {axis: _near(cell[0][axis], circular=False) for axis in self.unknown_cell}
-        options += [(float(mass.max()), None, axis) for axis, mass in spread.items()]
+        options: list[tuple[float, _Orbit | None, int]] = [
+            (float(cell.near[axis].max()), None, axis) for axis in self.unknown_cell
+        ]
         begun: set[tuple[int, int]] = set()
         for orbit in self.orbits:
             kind = (orbit.element, orbit.token)
-            if not orbit.unknown or kind in begun:
-                continue
-            begun.add(kind)
-            for axis in orbit.unknown:
-                mass = _near(fractions[0][orbit.atoms[0], axis], circular=True)
-                options.append((float(mass.max()), orbit, axis))
+            if orbit.unknown and kind not in begun:
+                begun.add(kind)
+                near = fractions.near[orbit.atoms[0]].max(axis=-1)
+                options += [(float(near[axis]), orbit, axis) for axis in orbit.unknown]
         options.sort(key=lambda option: -option[0])
         for sure, owner, axis in options:
             if sure < SURE and sure < options[0][0]:
                 break
             if owner is None:
-                value = self._value(cell[0][axis], cell[1][axis], circular=False)
-                self.cell[self.cell_source == axis] = value
+                self.cell[self.cell_source == axis] = self._value(cell, axis)
             else:
-                at = owner.atoms[0], axis
-                value = self._value(fractions[0][at], fractions[1][at], circular=True)
+                value = self._value(fractions, (owner.atoms[0], axis))
                 owner.fractions[axis] = value / N_BINS % 1.0
 
-    def _value(self, chances: Floats, steps: Floats, *, circular: bool) -> float:
+    def _value(self, values: _Values, at: int | tuple[int, int]) -> float:
         """Choose a bin, go to the likeliest one nearby, and add its step."""
-        mass = _near(chances, circular=circular)
-        place = self._choose(mass if not self.given.temperature else chances)
+        chances, near = values.chances[at], values.near[at]
+        place = self._choose(chances if self.given.temperature else near)
         around = np.arange(place - _REACH, place + _REACH + 1)
-        around = around % N_BINS if circular else around[(around >= 0) & (around < N_BINS)]
+        around = around % N_BINS if values.circular else np.clip(around, 0, N_BINS - 1)
         place = int(around[chances[around].argmax()])
-        self.log_likelihood += float(np.log(max(mass[place], 1e-9)))
-        return place + float(np.clip(steps[place], -0.5, 0.5))
+        self.log_likelihood += float(np.log(max(near[place], 1e-9)))
+        return place + float(np.clip(values.steps[at][place], -0.5, 0.5))
 
     def crystal(self) -> Crystal:
         """Make the crystal."""
@@ -214,15 +245,6 @@ def _softmax(logits: Floats) -> Floats:
     weights = np.exp(logits - logits.max())
     chances: Floats = weights / weights.sum()
     return chances
-
-
-def _near(chances: Floats, *, circular: bool) -> Floats:
-    """Probability of each bin and those around it."""
-    steps = range(-_REACH, _REACH + 1)
-    if circular:
-        mass: Floats = np.sum([np.roll(chances, step) for step in steps], axis=0)
-        return mass
-    return np.convolve(chances, np.ones(len(steps)), mode="same")
 
 
 def _batch(samples: Sequence[_Sample]) -> Batch:
@@ -282,13 +304,12 @@ def decode(network: nn.Module, given: Sequence[Given], rng: np.random.Generator)
     while active := [sample for sample in active if not sample.done]:
         outputs = network(_batch(active))
         letters = outputs.letters.double().numpy()
-        cells = outputs.cells.softmax(dim=-1).double().numpy()
-        fractions = outputs.fractions.softmax(dim=-1).double().numpy()
-        cell_steps, steps = outputs.cell_offsets.numpy(), outputs.fraction_offsets.numpy()
+        cells = _Values.of(outputs.cells, outputs.cell_offsets, circular=False)
+        fractions = _Values.of(outputs.fractions, outputs.fraction_offsets, circular=True)
         for i, sample in enumerate(active):
             sample.calls += 1
             if any(sample.left.values()):
                 sample.place(letters[i])
             else:
-                sample.settle((cells[i], cell_steps[i]), (fractions[i], steps[i]))
+                sample.settle(cells[i], fractions[i])
     return [Decoded(s.crystal(), s.log_likelihood, s.calls) for s in samples]

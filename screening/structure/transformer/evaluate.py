@@ -88,7 +88,7 @@ def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
     """Measure crystals of formulas that the model was not trained on.
 
     ``match`` and its neighbours are as in ``screening evaluate structures``. Of all that is decoded
-    (twice as many as proposals are wanted), ``valid_distance`` is the share in which no atoms are
+    (three times as many as proposals are wanted), ``valid_distance`` is the share in which no atoms are
     closer than 0.5 Angstrom, ``possible`` the share without atoms closer than the generator allows,
     and ``unique`` the share of the possible ones that differ from those before. ``novel`` is the
     share of proposals whose prototype family (space group and Wyckoff letters by class) is not in

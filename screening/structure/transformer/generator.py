@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from screening.structure.target import Target
     from screening.structure.transformer.sampling import Sampled
 
-OVERSAMPLING = 2.0
+OVERSAMPLING = 3.0
 """Crystals that are decoded for each one that is asked for: some are equal, or impossible."""
 
 

@@ -38,6 +38,9 @@ class TransformerOptions(BaseModel):
     validated: int = Field(150, ge=1, description="Formulas that are predicted in a validation")
     patience: int = Field(6, ge=1, description="Validations without progress that end a training")
     test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
+    validation_fraction: float = Field(
+        0.01, gt=0, lt=0.9, description="Share of the other formulas that is left for validation"
+    )
     start: str = Field("", description="Checkpoint whose weights the training starts from")
 
     @field_validator("width")

@@ -23,8 +23,10 @@ Floats = NDArray[np.float64]
 
 LEAST_CHANCE = 1e-4
 """Space groups that are less likely are not tried."""
-STRATIFIED = 0.5
+STRATIFIED = 0.25
 """Share of the samples that have distinct space groups."""
+TEMPERATURE = 0.7
+"""Temperature of the other samples."""
 SYMPREC = 0.1
 _REACH = 1.5
 _MIN_VOLUME = 2.0
@@ -60,7 +62,7 @@ def choose_groups(chances: Floats, size: int, rng: np.random.Generator) -> list[
     """Choose space groups and temperatures of `size` samples.
 
     The likeliest groups come once each, at temperature 0; the others are drawn from all of them in
-    proportion to their probabilities, at temperature 1.
+    proportion to their probabilities, at `TEMPERATURE`.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def choose_groups(chances: Floats, size: int, rng: np.random.Generator) -> list[
     rest = size - len(chosen)
     sums = np.cumsum(chances[order]) / chances[order].sum()
     drawn = order[np.searchsorted(sums, (np.arange(rest) + rng.random()) / max(rest, 1))]
-    return chosen + [(int(place) + 1, 1.0) for place in drawn]
+    return chosen + [(int(place) + 1, TEMPERATURE) for place in drawn]
 
 
 def sample(

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 REFERENCES = ["arXiv:2606.22866", "10.18653/v1/2020.findings-emnlp.379", "arXiv:2002.05202"]
-_VALIDATION = 0.01
-"""Share of the formulas left for training that validations choose from."""
 
 
 def train_transformer(request: TrainRequest) -> Card:
@@ -65,14 +63,16 @@ def train_transformer(request: TrainRequest) -> Card:
     formulas = canonical_formulas(table["formula"].tolist())
     table = table.assign(formula=formulas)
     test = held_out(formulas, fraction=options.test_fraction, seed=request.seed)
-    checked = held_out(formulas, fraction=_VALIDATION, seed=request.seed + 1) & ~test
+    checked = (
+        held_out(formulas, fraction=options.validation_fraction, seed=request.seed + 1) & ~test
+    )
     usable = table["n_sites"].to_numpy() <= options.max_atoms
     train, check = table[~test & ~checked & usable], table[checked & usable]
     check = check.drop_duplicates("formula").iloc[: options.validated]
     if not len(train) or not len(check):
         raise InputError(
             f"{request.data[0]}: {len(train)} crystals to train on and {len(check)} to validate: "
-            "give more data or another test_fraction"
+            "give more data, or other fractions"
         )
     folder = state_folder(request)
     source = describe(request.data[0], len(train))
