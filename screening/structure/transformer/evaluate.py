@@ -88,7 +88,7 @@ def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
     """Measure crystals of formulas that the model was not trained on.
 
     ``match`` and its neighbours are as in ``screening evaluate structures``. Of all that is decoded
-    (three times as many as proposals are wanted), ``valid_distance`` is the share in which no atoms are
+    (three times the number of proposals), ``valid_distance`` is the share in which no atoms are
     closer than 0.5 Angstrom, ``possible`` the share without atoms closer than the generator allows,
     and ``unique`` the share of the possible ones that differ from those before. ``novel`` is the
     share of proposals whose prototype family (space group and Wyckoff letters by class) is not in
@@ -170,18 +170,17 @@ def _measure(generator: TransformerGenerator, targets: list[Target], top_k: int)
     generator.draw(targets[0], 1, seed=0)  # compiles, and reads tables: once for all targets
     for index, target in enumerate(targets):
         start = time.perf_counter()
-        drawn = generator.draw(target, top_k, seed=0)
-        proposals = generator.distinct(drawn, top_k, None)
+        draws = generator.draw(target, top_k, seed=0)
+        ranked = generator.rank(draws)
         measured.seconds.append(time.perf_counter() - start)
-        measured.structures.append([proposal.structure for proposal in proposals])
-        measured.families.append([_family(proposal) for proposal in proposals])
-        possible = [one for _, one in drawn if one.possible]
-        valid = [_is_valid(one.crystal) for _, one in drawn]
-        measured.valid.append(sum(valid) / max(len(drawn), 1))
-        measured.possible.append(len(possible) / max(len(drawn), 1))
-        distinct = generator.distinct(drawn, len(drawn), None)
-        measured.unique.append(len(distinct) / max(len(possible), 1))
-        measured.calls.append(float(np.mean([one.calls for _, one in drawn])) if drawn else 0.0)
+        measured.structures.append([proposal.structure for proposal in ranked[:top_k]])
+        measured.families.append([_family(proposal) for proposal in ranked[:top_k]])
+        valid = sum(_is_valid(draw.sampled.crystal) for draw in draws)
+        possible = sum(draw.sampled.possible for draw in draws)
+        measured.valid.append(valid / max(len(draws), 1))
+        measured.possible.append(possible / max(len(draws), 1))
+        measured.unique.append(len(ranked) / max(possible, 1))
+        measured.calls += [float(draw.sampled.calls) for draw in draws]
         report("decoding", index + 1, len(targets))
     return measured
 

@@ -45,6 +45,8 @@ class Sampled:
         Whether no atoms are too close, and the cell is one.
     decoded_group
         Space group that was drawn.
+    drawn
+        Whether it was drawn in proportion to probabilities, not taken for its space group.
     log_likelihood
         Logarithm of the probability of all its tokens.
     calls
@@ -54,6 +56,7 @@ class Sampled:
     crystal: Crystal
     possible: bool
     decoded_group: int
+    drawn: bool
     log_likelihood: float
     calls: int
 
@@ -118,12 +121,21 @@ def sample(
     chosen = choose_groups(chances, size, rng)
     given = [Given(counts, group, cell, temperature) for group, temperature in chosen]
     found = []
-    for item in decode(network, given, rng):
+    for wanted, item in zip(given, decode(network, given, rng), strict=True):
         possible = is_possible(item.crystal)
         crystal = symmetrised(item.crystal) if possible else item.crystal
         group = item.crystal.number
         total = item.log_likelihood + float(np.log(chances[group - 1]))
-        found.append(Sampled(crystal, possible, group, total, item.calls + 1))
+        found.append(
+            Sampled(
+                crystal,
+                possible=possible,
+                decoded_group=group,
+                drawn=wanted.temperature > 0,
+                log_likelihood=total,
+                calls=item.calls + 1,
+            )
+        )
     return sorted(found, key=lambda one: -one.log_likelihood)
 
 

@@ -25,11 +25,11 @@ SMALL = {
     "max_atoms": "8",
     "settings": "1",
     "shift": "0",
-    "epochs": "60",
+    "epochs": "40",
     "batch_size": "16",
     "learning_rate": "0.01",
     "ema": "0.9",
-    "validate_every": "60",
+    "validate_every": "40",
     "test_fraction": "0.2",
     "validation_fraction": "0.1",
 }
