@@ -93,7 +93,8 @@ def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
     and ``unique`` the share of the possible ones that differ from those before. ``novel`` is the
     share of proposals whose prototype family (space group and Wyckoff letters by class) is not in
     the bank. ``valid_charge`` is a property of the targets: SMACT's rules on their formulas. With
-    the option ``pool``, ``only_transformer`` counts the targets that the prototypes alone miss.
+    the option ``pool``, ``only_transformer`` counts the targets that the prototypes alone miss, and
+    ``n_ranked`` those whose formula the prototypes' ranking was fitted on.
 
     Raises
     ------
@@ -111,10 +112,7 @@ def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
     formulas = task.table["formula"].tolist()
     bank = Bank.load(options.bank).without(sorted(set(formulas)))
     charges = accepted(balance_codes(CompositionArray.from_formulas(formulas)))
-    generators: dict[str, StructureGenerator] = {
-        "prototypes": PrototypeGenerator(bank, energies=options.energies),
-        "transformer": generator,
-    }
+    prototypes = PrototypeGenerator(bank, energies=options.energies)
     rmse, closest = matches.rmse(), matches.closest()
     result = {
         "match": matches.rates(),
@@ -128,8 +126,7 @@ def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
         "novel": _novelty(measured.families, bank),
         "n": len(task.references),
         "n_without_proposal": sum(not own for own in measured.structures),
-        "pool": _pool(task, generators, request) if options.pool else {},
-        "energies": options.energies,
+        "pool": _pool(task, prototypes, generator, request) if options.pool else {},
         "count_known": options.count_known,
         "tolerances": {name: list(values) for name, values in TOLERANCES.items()},
         "data_sha256": file_sha256(request.data),
@@ -237,12 +234,19 @@ def _novelty(families: list[list[str]], bank: Bank) -> float:
 
 
 def _pool(
-    task: _Task, generators: dict[str, StructureGenerator], request: EvaluateRequest
+    task: _Task,
+    prototypes: PrototypeGenerator,
+    generator: TransformerGenerator,
+    request: EvaluateRequest,
 ) -> dict[str, Any]:
     """Compare the prototypes alone with the pool of both, as many structures of each."""
     from pymatgen.core import Structure
 
     k, matches = request.top_k, {}
+    generators: dict[str, StructureGenerator] = {
+        "prototypes": prototypes,
+        "transformer": generator,
+    }
     for names in (("prototypes",), ("prototypes", "transformer")):
         pools = []
         for index, target in enumerate(task.targets):
@@ -251,6 +255,7 @@ def _pool(
             report(f"pool of {len(names)}", index + 1, len(task.targets))
         matches[len(names)] = Matches.of(task.references, pools, k * len(names))
     alone, both = matches[1], matches[2]
+    ranked = prototypes.ranker.seen_formulas
     found = both.hits("loose", 2 * k) & ~alone.hits("loose", k)
     return {
         "prototypes": alone.rates(),
@@ -258,4 +263,6 @@ def _pool(
         "both": both.rates(),
         "both_interval": both.intervals(request.seed),
         "only_transformer": int(found.sum()),
+        "energies": prototypes.engine is not None,
+        "n_ranked": int((~unseen(task.table["formula"].tolist(), ranked)).sum()),
     }

@@ -194,7 +194,8 @@ class CrystalTransformer(nn.Module):
         waves = _waves(2 * math.pi * batch.fractions)
         coordinates = torch.cat([waves * known, known], dim=-1).flatten(2)
         atoms: Tensor = self.element(z) + self.atom_inner(values) + letter_vectors[batch.letters]
-        return atoms + self.fraction_inner(coordinates)
+        tokens: Tensor = atoms + self.fraction_inner(coordinates)
+        return tokens
 
     def _global_tokens(self, batch: Batch, mask: Tensor) -> Tensor:
         """Vectors of the space group and the cell, ``(b, 2, width)``."""
