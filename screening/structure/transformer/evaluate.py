@@ -27,7 +27,7 @@ from screening.structure.pool import build_pool
 from screening.structure.prototypes import PrototypeGenerator
 from screening.structure.target import DEFAULT_MAX_ATOMS, Target
 from screening.structure.transformer.decode import group_chances
-from screening.structure.transformer.generator import OVERSAMPLING, TransformerGenerator
+from screening.structure.transformer.generator import TransformerGenerator
 from screening.structure.transformer.model import TransformerModel
 from screening.training.data import STRUCTURE_COLUMNS, canonical_formulas, read_table, unseen
 from screening.training.request import parse_options, plain_metrics
@@ -77,6 +77,7 @@ class _Measured:
 
     structures: list[list[Structure]] = field(default_factory=list)
     families: list[list[str]] = field(default_factory=list)
+    decoded: list[float] = field(default_factory=list)
     valid: list[float] = field(default_factory=list)
     possible: list[float] = field(default_factory=list)
     unique: list[float] = field(default_factory=list)
@@ -87,9 +88,9 @@ class _Measured:
 def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
     """Measure crystals of formulas that the model was not trained on.
 
-    ``match`` and its neighbours are as in ``screening evaluate structures``. Of all that is decoded
-    (three times the number of proposals), ``valid_distance`` is the share in which no atoms are
-    closer than 0.5 Angstrom, ``possible`` the share without atoms closer than the generator allows,
+    ``match`` and its neighbours are as in ``screening evaluate structures``. Of all that
+    is decoded, ``valid_distance`` is the share in which no atoms are closer than 0.5 Angstrom,
+    ``possible`` the share without atoms closer than the generator allows,
     and ``unique`` the share of the possible ones that differ from those before. ``novel`` is the
     share of proposals whose prototype family (space group and Wyckoff letters by class) is not in
     the bank. ``valid_charge`` is a property of the targets: SMACT's rules on their formulas. With
@@ -167,17 +168,18 @@ def _measure(generator: TransformerGenerator, targets: list[Target], top_k: int)
     generator.draw(targets[0], 1, seed=0)  # compiles, and reads tables: once for all targets
     for index, target in enumerate(targets):
         start = time.perf_counter()
-        draws = generator.draw(target, top_k, seed=0)
-        ranked = generator.rank(draws)
+        drawn = generator.draw(target, top_k, seed=0)
+        proposals = generator.propose(drawn, top_k)
         measured.seconds.append(time.perf_counter() - start)
-        measured.structures.append([proposal.structure for proposal in ranked[:top_k]])
-        measured.families.append([_family(proposal) for proposal in ranked[:top_k]])
-        valid = sum(_is_valid(draw.sampled.crystal) for draw in draws)
-        possible = sum(draw.sampled.possible for draw in draws)
-        measured.valid.append(valid / max(len(draws), 1))
-        measured.possible.append(possible / max(len(draws), 1))
-        measured.unique.append(len(ranked) / max(possible, 1))
-        measured.calls += [float(draw.sampled.calls) for draw in draws]
+        measured.structures.append([proposal.structure for proposal in proposals])
+        measured.families.append([_family(proposal) for proposal in proposals])
+        decoded = max(len(drawn.sampled), 1)
+        possible = sum(one.possible for one in drawn.sampled)
+        measured.decoded.append(float(decoded))
+        measured.valid.append(sum(_is_valid(one.crystal) for one in drawn.sampled) / decoded)
+        measured.possible.append(possible / decoded)
+        measured.unique.append(len(drawn.distinct) / max(possible, 1))
+        measured.calls += [float(one.calls) for one in drawn.sampled]
         report("decoding", index + 1, len(targets))
     return measured
 
@@ -190,7 +192,7 @@ def _shares(measured: _Measured, seed: int) -> dict[str, Any]:
         "possible_interval": list(bootstrap_interval(np.array(measured.possible), seed=seed)),
         "unique": float(np.mean(measured.unique)),
         "proposals": float(np.mean([len(own) for own in measured.structures])),
-        "decoded_per_proposal": OVERSAMPLING,
+        "decoded": float(np.mean(measured.decoded)),
         "network_calls": float(np.mean(measured.calls)),
         "seconds_per_target": float(np.mean(measured.seconds)),
         "seconds_per_target_most": float(np.max(measured.seconds)),

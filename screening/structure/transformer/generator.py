@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +16,7 @@ from screening.structure.pool import REFUSED
 from screening.structure.spacegroups import LETTERS
 from screening.structure.target import Proposal
 from screening.structure.transformer.model import TransformerModel
-from screening.structure.transformer.sampling import sample
+from screening.structure.transformer.sampling import TEMPERATURES, sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,71 +24,76 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from screening.structure.crystals import Crystal
     from screening.structure.target import Target
     from screening.structure.transformer.sampling import Sampled
 
-OVERSAMPLING = 3.0
-"""Crystals that are decoded for each one that is asked for: some are equal, or impossible."""
-_UNDRAWN = 0.3
-"""Draws that a crystal counts for that was only taken for its space group."""
+LEAST_SIZE = 16
+"""Crystals that are decoded in a round at least."""
 _EQUAL = 0.03
 """Fingerprint difference below which crystals of one space group are one."""
 
 
-@dataclass(frozen=True)
-class Draw:
-    """A decoded crystal, and how much it counts.
-
-    Attributes
-    ----------
-    sampled
-        The crystal.
-    log_likelihood
-        Logarithm of the probability of its tokens and of its number of formula units.
-    share
-        Share of all draws that one draw with its number of formula units is.
-    """
-
-    sampled: Sampled
-    log_likelihood: float
-    share: float
-
-
 @dataclass
 class _Distinct:
-    """A crystal, its likeliest draw, and the share of the draws that gave it."""
+    """A crystal, prepared for comparison, and its score."""
 
-    draw: Draw
-    crystal: Crystal
+    sampled: Sampled
+    score: float
     structure: Structure
     comparable: Comparable
     fingerprint: NDArray[np.float64]
-    share: float
 
     @classmethod
-    def of(cls, draw: Draw, volume: float | None) -> Self:
-        """Prepare a crystal for comparison."""
-        crystal = draw.sampled.crystal
-        crystal = crystal.scaled(volume) if volume else crystal
+    def of(cls, sampled: Sampled, score: float, volume: float | None) -> Self:
+        """Prepare a crystal; `volume` (Angstrom^3/atom) replaces its own."""
+        crystal = sampled.crystal.scaled(volume) if volume else sampled.crystal
         structure = structure_of(primitive_cell(crystal))
         own = Comparable.of(structure)
         mark = fingerprint(own.lattice, own.points, own.numbers)
-        share = draw.share if draw.sampled.drawn else 0.0
-        return cls(draw, crystal, structure, own, mark, share)
+        return cls(sampled, score, structure, own, mark)
 
     def equals(self, other: Self) -> bool:
         """Whether both are one crystal."""
         if len(self.comparable.numbers) != len(other.comparable.numbers):
             return False
         difference = float(np.sqrt(((self.fingerprint - other.fingerprint) ** 2).mean()))
-        if difference <= _EQUAL and self.crystal.number == other.crystal.number:
+        if difference <= _EQUAL and self.sampled.crystal.number == other.sampled.crystal.number:
             return True
         return difference <= REFUSED and same_crystal(self.comparable, other.comparable)
 
-    def score(self, least: float) -> float:
-        """Mean of the logarithms of likelihood and share; `least` is the share of none."""
-        return (self.draw.log_likelihood + float(np.log(self.share + least))) / 2
+
+@dataclass
+class Drawn:
+    """What was decoded for a target.
+
+    Attributes
+    ----------
+    volume
+        Volume of all crystals (Angstrom^3/atom); None for that which was decoded.
+    sampled
+        All that was decoded, possible or not.
+    distinct
+        The possible crystals, each once, with its best score.
+    """
+
+    volume: float | None
+    sampled: list[Sampled] = field(default_factory=list)
+    distinct: list[_Distinct] = field(default_factory=list)
+
+    def add(self, sampled: list[Sampled], offset: float) -> None:
+        """Add crystals; `offset` is added to their log-likelihoods."""
+        self.sampled += sampled
+        for one in sampled:
+            if not one.possible:
+                continue
+            own = _Distinct.of(one, one.log_likelihood + offset, self.volume)
+            for place, other in enumerate(self.distinct):
+                if other.equals(own):
+                    if own.score > other.score:
+                        self.distinct[place] = own
+                    break
+            else:
+                self.distinct.append(own)
 
 
 class TransformerGenerator:
@@ -120,8 +125,9 @@ class TransformerGenerator:
     def generate(self, target: Target, n: int, seed: int = 0) -> list[Proposal]:
         """Propose up to `n` structures, best first.
 
-        Cells with more atoms than the model was trained on have no proposals. A volume that the
-        target expects replaces the decoded one.
+        Scores are log-likelihoods of the number of formula units and of all tokens. Cells with more
+        atoms than the model was trained on have no proposals. A volume that the target expects
+        replaces the decoded one.
 
         Parameters
         ----------
@@ -132,68 +138,53 @@ class TransformerGenerator:
         seed
             Other seeds draw other crystals.
         """
-        return self.rank(self.draw(target, n, seed), target.expected_volume)[:n]
+        return self.propose(self.draw(target, n, seed), n)
 
-    def draw(self, target: Target, n: int, seed: int) -> list[Draw]:
-        """Decode more crystals than are wanted.
+    def draw(self, target: Target, n: int, seed: int) -> Drawn:
+        """Decode until there are enough distinct crystals, at rising temperatures.
 
-        Formula units in the cell get as many draws as they are common for units of that size.
+        Numbers of formula units get as many proposals as they are common for units of that size.
         """
+        found = Drawn(target.expected_volume)
         rng = np.random.default_rng(derive_seed(self.name, self.version, target.formula, seed))
         unit = sum(target.composition.values())
         units = tuple(m for m in target.allowed_units if m * unit <= self.model.max_atoms)
         if not units or n < 1:
-            return []
-        draws = []
+            return found
         chances = self.model.unit_chances(unit, units)
         for m, chance in zip(units, chances.tolist(), strict=True):
             counts = {z: m * count for z, count in target.composition.items()}
-            size = max(1, round(OVERSAMPLING * n * chance))
-            found = sample(self.model.network, counts, size, rng, groups=self.space_groups)
-            share = chance / max(1, sum(one.drawn for one in found))
-            draws += [Draw(one, one.log_likelihood + float(np.log(chance)), share) for one in found]
-        return draws
+            wanted, before = max(1, round(n * chance)), len(found.distinct)
+            for temperature in TEMPERATURES:
+                sampled = sample(
+                    self.model.network,
+                    counts,
+                    max(wanted, round(LEAST_SIZE * chance)),
+                    rng,
+                    temperature=temperature,
+                    groups=self.space_groups,
+                )
+                found.add(sampled, float(np.log(chance)))
+                if len(found.distinct) - before >= wanted:
+                    break
+        return found
 
-    def rank(self, draws: list[Draw], volume: float | None = None) -> list[Proposal]:
-        """Make a proposal of each distinct crystal that is possible, best first.
+    def propose(self, found: Drawn, n: int) -> list[Proposal]:
+        """Make proposals of the likeliest `n` crystals."""
+        ranked = sorted(found.distinct, key=lambda one: -one.score)
+        return [self._proposal(one) for one in ranked[:n]]
 
-        The score is the mean of two logarithms: of the likelihood of the crystal's tokens, and of
-        its share among the draws, which counts all the ways in which it can be decoded.
-
-        Parameters
-        ----------
-        draws
-            Crystals that were decoded.
-        volume
-            Volume (Angstrom^3/atom) of all of them; None for that which was decoded.
-        """
-        distinct: list[_Distinct] = []
-        for draw in sorted(draws, key=lambda draw: -draw.log_likelihood):
-            if draw.sampled.possible:
-                own = _Distinct.of(draw, volume)
-                same = next((other for other in distinct if other.equals(own)), None)
-                if same is None:
-                    distinct.append(own)
-                else:
-                    same.share += own.share
-        least = _UNDRAWN / max(1, sum(draw.sampled.drawn for draw in draws))
-        scored = [(one.score(least), one) for one in distinct]
-        scored.sort(key=lambda pair: -pair[0])
-        return [self._proposal(one, score) for score, one in scored]
-
-    def _proposal(self, found: _Distinct, score: float) -> Proposal:
-        crystal, sampled = found.crystal, found.draw.sampled
+    def _proposal(self, found: _Distinct) -> Proposal:
+        crystal = found.sampled.crystal
         letters = "".join(LETTERS[letter] for letter in crystal.letters)
         return Proposal(
             structure=found.structure,
-            score=score,
+            score=found.score,
             template=f"{crystal.number}_{letters}",
             parameters={
                 "space_group": crystal.number,
-                "decoded_space_group": sampled.decoded_group,
-                "log_likelihood": found.draw.log_likelihood,
-                "share": found.share,
+                "decoded_space_group": found.sampled.decoded_group,
                 "checkpoint": self.model.ref.sha256,
-                "network_calls": sampled.calls,
+                "network_calls": found.sampled.calls,
             },
         )

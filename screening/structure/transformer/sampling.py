@@ -23,10 +23,10 @@ Floats = NDArray[np.float64]
 
 LEAST_CHANCE = 1e-4
 """Space groups that are less likely are not tried."""
-STRATIFIED = 0.25
-"""Share of the samples that have distinct space groups."""
-TEMPERATURE = 0.7
-"""Temperature of the other samples."""
+STRATIFIED = 0.4
+"""Share of the samples of the first round that have distinct space groups."""
+TEMPERATURES = (0.6, 1.0, 1.4, 1.8, 2.2)
+"""Temperatures of the other samples, round by round."""
 SYMPREC = 0.1
 _REACH = 1.5
 _MIN_VOLUME = 2.0
@@ -45,8 +45,6 @@ class Sampled:
         Whether no atoms are too close, and the cell is one.
     decoded_group
         Space group that was drawn.
-    drawn
-        Whether it was drawn in proportion to probabilities, not taken for its space group.
     log_likelihood
         Logarithm of the probability of all its tokens.
     calls
@@ -56,16 +54,17 @@ class Sampled:
     crystal: Crystal
     possible: bool
     decoded_group: int
-    drawn: bool
     log_likelihood: float
     calls: int
 
 
-def choose_groups(chances: Floats, size: int, rng: np.random.Generator) -> list[tuple[int, float]]:
+def choose_groups(
+    chances: Floats, size: int, rng: np.random.Generator, temperature: float
+) -> list[tuple[int, float]]:
     """Choose space groups and temperatures of `size` samples.
 
-    The likeliest groups come once each, at temperature 0; the others are drawn from all of them in
-    proportion to their probabilities, at `TEMPERATURE`.
+    In the first round the likeliest groups come once each, at temperature 0. The others are drawn
+    in proportion to their probabilities, at higher temperatures to a lower power of them.
 
     Parameters
     ----------
@@ -75,15 +74,19 @@ def choose_groups(chances: Floats, size: int, rng: np.random.Generator) -> list[
         Number of samples.
     rng
         Source of randomness.
+    temperature
+        One of `TEMPERATURES`.
     """
     order = np.argsort(-chances, kind="stable")
     order = order[chances[order] >= min(LEAST_CHANCE, chances.max())]
-    distinct = order[: max(1, round(STRATIFIED * size))]
+    first = temperature == TEMPERATURES[0]
+    distinct = order[: max(1, round(STRATIFIED * size))] if first else order[:0]
     chosen = [(int(place) + 1, 0.0) for place in distinct]
     rest = size - len(chosen)
-    sums = np.cumsum(chances[order]) / chances[order].sum()
+    weights = chances[order] ** (1 / max(1.0, temperature))
+    sums = np.cumsum(weights) / weights.sum()
     drawn = order[np.searchsorted(sums, (np.arange(rest) + rng.random()) / max(rest, 1))]
-    return chosen + [(int(place) + 1, TEMPERATURE) for place in drawn]
+    return chosen + [(int(place) + 1, temperature) for place in drawn]
 
 
 def sample(
@@ -92,6 +95,7 @@ def sample(
     size: int,
     rng: np.random.Generator,
     *,
+    temperature: float = TEMPERATURES[0],
     groups: Sequence[int] = (),
     cell: Floats | None = None,
 ) -> list[Sampled]:
@@ -107,6 +111,8 @@ def sample(
         Crystals that are decoded.
     rng
         Source of randomness.
+    temperature
+        One of `TEMPERATURES`.
     groups
         Space groups that are allowed; empty for all.
     cell
@@ -118,10 +124,10 @@ def sample(
         chances = np.where(allowed, chances, 0.0)
     if not chances.any():
         return []
-    chosen = choose_groups(chances, size, rng)
-    given = [Given(counts, group, cell, temperature) for group, temperature in chosen]
+    chosen = choose_groups(chances, size, rng, temperature)
+    given = [Given(counts, group, cell, heat) for group, heat in chosen]
     found = []
-    for wanted, item in zip(given, decode(network, given, rng), strict=True):
+    for item in decode(network, given, rng):
         possible = is_possible(item.crystal)
         crystal = symmetrised(item.crystal) if possible else item.crystal
         group = item.crystal.number
@@ -131,7 +137,6 @@ def sample(
                 crystal,
                 possible=possible,
                 decoded_group=group,
-                drawn=wanted.temperature > 0,
                 log_likelihood=total,
                 calls=item.calls + 1,
             )

@@ -59,21 +59,7 @@ def train_transformer(request: TrainRequest) -> Card:
     options = parse_options(TransformerOptions, request.options)
     if len(request.data) != 1:
         raise InputError(f"{len(request.data)} files: the transformer takes one structure table")
-    table = read_table(request.data[0], STRUCTURE_COLUMNS).reset_index(drop=True)
-    formulas = canonical_formulas(table["formula"].tolist())
-    table = table.assign(formula=formulas)
-    test = held_out(formulas, fraction=options.test_fraction, seed=request.seed)
-    checked = (
-        held_out(formulas, fraction=options.validation_fraction, seed=request.seed + 1) & ~test
-    )
-    usable = table["n_sites"].to_numpy() <= options.max_atoms
-    train, check = table[~test & ~checked & usable], table[checked & usable]
-    check = check.drop_duplicates("formula").iloc[: options.validated]
-    if not len(train) or not len(check):
-        raise InputError(
-            f"{request.data[0]}: {len(train)} crystals to train on and {len(check)} to validate: "
-            "give more data, or other fractions"
-        )
+    train, check = _split(request, options)
     folder = state_folder(request)
     source = describe(request.data[0], len(train))
     tokens = _tokens(folder / "tokens.safetensors", train, options, request.seed, source.sha256)
@@ -120,6 +106,26 @@ def train_transformer(request: TrainRequest) -> Card:
     card = save_checkpoint(request.out, tensors, card)
     clear_states(request)
     return card
+
+
+def _split(request: TrainRequest, options: TransformerOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the crystals to train on, and those to validate with: one of each formula."""
+    table = read_table(request.data[0], STRUCTURE_COLUMNS).reset_index(drop=True)
+    formulas = canonical_formulas(table["formula"].tolist())
+    table = table.assign(formula=formulas)
+    test = held_out(formulas, fraction=options.test_fraction, seed=request.seed)
+    checked = (
+        held_out(formulas, fraction=options.validation_fraction, seed=request.seed + 1) & ~test
+    )
+    usable = table["n_sites"].to_numpy() <= options.max_atoms
+    train, check = table[~test & ~checked & usable], table[checked & usable]
+    check = check.drop_duplicates("formula").iloc[: options.validated]
+    if not len(train) or not len(check):
+        raise InputError(
+            f"{request.data[0]}: {len(train)} crystals to train on and {len(check)} to validate: "
+            "give more data, or other fractions"
+        )
+    return train, check
 
 
 def _metrics(network: nn.Module, result: FitResult, n: int) -> dict[str, float]:

@@ -13,7 +13,7 @@ from screening.structure.transformer.decode import Given, decode, group_chances
 from screening.structure.transformer.generator import TransformerGenerator
 from screening.structure.transformer.model import TransformerModel, count_units
 from screening.structure.transformer.network import CrystalTransformer
-from screening.structure.transformer.sampling import TEMPERATURE, choose_groups, sample
+from screening.structure.transformer.sampling import TEMPERATURES, choose_groups, sample
 from screening.structure.transformer.train import validator
 from screening.training.registry import evaluate, train
 from screening.training.request import EvaluateRequest, TrainRequest
@@ -111,10 +111,10 @@ def test_the_order_of_elements_does_not_matter(untrained):
 def test_space_groups_are_distinct_first_and_then_as_likely_as_they_are():
     chances = np.zeros(230)
     chances[[224, 220, 215]] = 0.7, 0.2, 0.1
-    chosen = choose_groups(chances, 20, np.random.default_rng(0))
+    chosen = choose_groups(chances, 20, np.random.default_rng(0), TEMPERATURES[0])
     assert len(chosen) == 20
     assert [pair for pair in chosen if pair[1] == 0] == [(225, 0.0), (221, 0.0), (216, 0.0)]
-    drawn = [group for group, temperature in chosen if temperature == TEMPERATURE]
+    drawn = [group for group, temperature in chosen if temperature == TEMPERATURES[0]]
     assert drawn.count(225) == pytest.approx(0.7 * len(drawn), abs=1)
 
 
