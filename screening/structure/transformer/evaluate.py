@@ -85,6 +85,30 @@ class _Measured:
     seconds: list[float] = field(default_factory=list)
 
 
+@dataclass
+class _Once:
+    """A generator that is asked once for each target."""
+
+    generator: StructureGenerator
+    kept: dict[Target, list[Proposal]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.generator.name
+
+    @property
+    def version(self) -> str:
+        """Version of the method."""
+        return self.generator.version
+
+    def generate(self, target: Target, n: int, seed: int) -> list[Proposal]:
+        """Give what was proposed before, or ask."""
+        if target not in self.kept:
+            self.kept[target] = self.generator.generate(target, n, seed)
+        return self.kept[target]
+
+
 def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
     """Measure crystals of formulas that the model was not trained on.
 
@@ -246,8 +270,8 @@ def _pool(
 
     k, matches = request.top_k, {}
     generators: dict[str, StructureGenerator] = {
-        "prototypes": prototypes,
-        "transformer": generator,
+        "prototypes": _Once(prototypes),
+        "transformer": _Once(generator),
     }
     for names in (("prototypes",), ("prototypes", "transformer")):
         pools = []
