@@ -278,6 +278,6 @@ def test_rows_of_similar_size_share_a_batch():
     fit(network(dropout=0.0).eval(), loss, 203, options(epochs=2), seed=1, sizes=sizes)
     spread = np.mean([np.ptp(sizes[rows]) for rows in seen])
     assert spread < 6  # of batches at random: 18
-    first = sum(seen[:6], [])
+    first = [row for rows in seen[:6] for row in rows]
     assert len(set(first)) == len(first) == 6 * 32
     assert seen[:6] != seen[6:]
