@@ -9,7 +9,8 @@ from monty.json import MontyEncoder
 from pymatgen.core import Structure
 
 from benchmarks.gpaw import SOLIDS
-from makers.gpaw import GpawPhononMaker, GpawRelaxMaker, GpawStaticMaker, GpawTaskDoc
+from makers.gpaw import GpawRelaxMaker, GpawStaticMaker, GpawTaskDoc
+from makers.gpaw_phonon import GpawPhononMaker
 from screening.errors import EngineError
 from screening.gpaw import fault
 from screening.schemas import GpawDoc
