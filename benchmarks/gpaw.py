@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 CUTOFFS = (400.0, 700.0)
 """Plane-wave cutoffs (eV): the default, and one at which the stress is converged."""
-TOLERANCE = 0.003
-"""Largest relative deviation from the published lattice constant at the larger cutoff."""
+TOLERANCE = 0.005
+"""Largest relative deviation from the published lattice constant at the larger cutoff: the codes'
+potentials differ by some tenths of a percent."""
 OFF = 1.015
 """Every relaxation starts this much too large."""
 LIMIT = 300.0

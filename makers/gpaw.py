@@ -150,13 +150,18 @@ class GpawStaticMaker(GpawRelaxMaker):
     steps: int = 1
 
 
-def _run(relaxer: AseRelaxer, atoms: Any, fmax: float, steps: int, history: dict[str, Any]) -> Any:
-    """Run ASE; say in one line what GPAW says in many."""
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what GPAW raises when electrons do not converge."""
     from gpaw import KohnShamConvergenceError
 
+    return (KohnShamConvergenceError,)
+
+
+def _run(relaxer: AseRelaxer, atoms: Any, fmax: float, steps: int, history: dict[str, Any]) -> Any:
+    """Run ASE; say in one line what GPAW says in many."""
     try:
         return relaxer.relax(atoms, fmax=fmax, steps=steps, final_atoms_object_file=None, **history)
-    except KohnShamConvergenceError as error:
+    except _failures() as error:
         said = str(error).strip().splitlines()
         raise EngineError(
             f"GPAW's electrons did not converge for {atoms.get_chemical_formula()} "

@@ -15,7 +15,7 @@ class GpawPhononMaker(BasePhononMaker):
     """atomate2's phonon flow with forces by GPAW.
 
     There are no Born charges, so the longitudinal optical modes of polar crystals are too low near
-    Gamma. Give a small `supercell_matrix` to `make`: a supercell of 64 atoms takes hours on a core.
+    Gamma. Give a small `supercell_matrix` to `make`: the time grows with the cube of the atoms.
 
     Attributes
     ----------

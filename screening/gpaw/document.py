@@ -9,6 +9,7 @@ import numpy as np
 from screening.engines import GPA_PER_EV_A3
 from screening.gpaw.installation import versions
 from screening.schemas.gpaw import GpawDoc
+from screening.schemas.relax import RelaxationDoc, RelaxState
 
 if TYPE_CHECKING:
     from screening.gpaw.settings import GpawSettings
@@ -76,3 +77,32 @@ def _gap(calculator: Any) -> float | None:
         return max(float(bandgap(calculator, output=None)[0]), 0.0)
     except ValueError:
         return None
+
+
+def relaxation(
+    found: GpawDoc, *, volume_change: float, symmetry_kept: bool | None
+) -> RelaxationDoc:
+    """Describe a relaxation as those of potentials are described.
+
+    Parameters
+    ----------
+    found
+        The last calculation; its energy and source are taken.
+    volume_change
+        Final / initial volume - 1.
+    symmetry_kept
+        Whether the space group stayed.
+    """
+    return RelaxationDoc(
+        engine=found.engine,
+        state=RelaxState.CONVERGED if found.converged else RelaxState.NOT_CONVERGED,
+        reason=found.reason,
+        energy=found.energy,
+        energy_per_atom=found.energy_per_atom,
+        fmax=found.fmax,
+        max_stress=found.max_stress,
+        steps=found.steps,
+        volume_change=volume_change,
+        symmetry_kept=symmetry_kept,
+        magnetic_moments=found.magnetic_moments,
+    )

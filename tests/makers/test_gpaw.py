@@ -4,19 +4,24 @@ import json
 
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 from jobflow import run_locally
 from monty.json import MontyEncoder
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 
 from benchmarks.gpaw import SOLIDS
 from makers.gpaw import GpawRelaxMaker, GpawStaticMaker, GpawTaskDoc
+from makers.gpaw_flows import phonon_flow, relaxation_flow
 from makers.gpaw_phonon import GpawPhononMaker
 from screening.errors import EngineError
-from screening.gpaw import fault
-from screening.schemas import GpawDoc
+from screening.gpaw import GpawSettings, fault, relaxation
+from screening.schemas import GpawDoc, RelaxState
 
 needs_gpaw = pytest.mark.skipif(fault() is not None, reason=f"GPAW cannot be used: {fault()}")
 SILICON, SALT = SOLIDS[:2]
+COPPER = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(3.7), ["Cu"], [[0, 0, 0]]
+).get_primitive_structure()
 QUICK = {"cutoff": 200.0, "kpoint_density": 8.0}
 """Not converged at all; a second on a core."""
 
@@ -107,6 +112,67 @@ class TestQuickly:
         assert isinstance(found, GpawTaskDoc)
         stored = json.loads(MontyEncoder().encode(found))
         assert GpawDoc.model_validate(stored["gpaw"]) == found.gpaw
+
+
+class Fake(EMT):
+    """EMT with what a document asks of GPAW, for tests of flows."""
+
+    def get_ibz_k_points(self):
+        return np.zeros((4, 3))
+
+    def get_number_of_electrons(self):
+        return 11.0
+
+
+class TestFlows:
+    @pytest.fixture(autouse=True)
+    def fake(self, monkeypatch):
+        from makers import gpaw
+        from screening.gpaw import document
+
+        monkeypatch.setattr(gpaw, "make_calculator", lambda *_: Fake())
+        monkeypatch.setattr(gpaw, "_failures", lambda: (ZeroDivisionError,))
+        monkeypatch.setattr(document, "versions", lambda: {"gpaw": "0"})
+        monkeypatch.setattr(document, "_gap", lambda _: 0.0)
+
+    def run(self, found):
+        responses = run_locally(found.flow, create_folders=True, ensure_success=True, log=False)
+        return {uuid: by_index[max(by_index)].output for uuid, by_index in responses.items()}
+
+    def test_relaxation_then_static(self):
+        found = relaxation_flow(COPPER, GpawSettings(cutoff=500), "Cu")
+        documents = self.run(found)
+        relax, static = (documents[found.runs[name]] for name in ("relax", "static"))
+        assert found.result == found.runs["static"]
+        assert [doc.gpaw.task for doc in (relax, static)] == ["relax", "static"]
+        assert static.gpaw.engine.endswith("-500eV")
+        assert (relax.structure.volume * 4) ** (1 / 3) == pytest.approx(3.59, abs=0.01)
+        assert static.gpaw.energy == pytest.approx(relax.gpaw.energy, abs=1e-4)
+        assert static.gpaw.max_stress < 0.2
+
+    def test_phonons(self):
+        found = phonon_flow(COPPER, np.diag([3, 3, 3]), GpawSettings(), "Cu", displacement=0.02)
+        document = self.run(found)[found.result]
+        assert document.force_constants is not None
+        assert document.born is None
+        assert float(np.max(document.phonon_dos.frequencies)) == pytest.approx(8, abs=1)  # THz
+
+    def test_a_failure_leaves_what_is_after_it(self, monkeypatch):
+        from makers import gpaw
+
+        def fails(*_):
+            raise EngineError("no")
+
+        monkeypatch.setattr(gpaw, "make_calculator", fails)
+        found = relaxation_flow(COPPER, GpawSettings(), "Cu")
+        assert run_locally(found.flow, create_folders=True, log=False) == {}
+
+    def test_the_relaxation_is_as_those_of_potentials(self):
+        document = GpawRelaxMaker().compute(COPPER)
+        found = relaxation(document.gpaw, volume_change=0.1, symmetry_kept=True)
+        assert found.state == RelaxState.CONVERGED
+        assert found.energy_per_atom == document.gpaw.energy_per_atom
+        assert found.engine == GpawSettings().engine
 
 
 @needs_gpaw
