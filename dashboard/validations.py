@@ -52,7 +52,7 @@ def validations(database: Database, campaign_id: str) -> Validations | None:
     -------
     None where the campaign has no validation.
     """
-    query = {"campaign_ids": campaign_id, "stage": "validation"}
+    query: dict[str, Any] = {"campaign_ids": campaign_id, "stage": "validation"}
     tasks = list(database.rows("tasks", query, ["state", "summary", "attempts"]))
     if not tasks:
         return None

@@ -124,6 +124,11 @@ class CampaignMaker(Maker):
         engines = {self.relax.engine_name(), self.hull.source(), self.phonon.source()}
         if len(engines) > 1:
             raise ConfigError(f"relax, hull and phonon must have one engine, not {sorted(engines)}")
+        if self.relax.pressure and self.until == "validation":
+            raise ConfigError(
+                f"relax.pressure = {self.relax.pressure:g}: DFT relaxes at pressure 0; use "
+                "until: phonon"
+            )
         if self.relax.pressure < 0 and self.until in {"hull", "phonon"}:
             raise ConfigError(
                 f"relax.pressure = {self.relax.pressure:g}: under tension every crystal is "

@@ -23,6 +23,7 @@ from makers.tasks import get_structure
 from makers.validation import ValidationMaker
 from makers.vasp import FAMILY, potcars
 from makers.vasp_flows import VaspFlow, phonon_flow, relaxation_flow
+from screening.errors import InputError
 from screening.phonon import plan_phonons
 from screening.schemas import CampaignDoc, HullDoc, StructureDoc
 from stores import Database, open_database
@@ -91,6 +92,12 @@ def _relaxations(
     flows: dict[str, VaspFlow] = {}
     hours: dict[str, float] = {}
     documents = {name: get_structure(database, name) for name in [*candidates, *competing]}
+    compressed = sorted(name for name, one in documents.items() if _pressure(one))
+    if compressed:
+        raise InputError(
+            f"{compressed[0]} was relaxed at {_pressure(documents[compressed[0]]):g} GPa: DFT "
+            "relaxes at pressure 0; validate crystals of a campaign without relax.pressure"
+        )
     todo = [name for name in documents if not maker.is_done(database, {"structure_id": name})]
     _require_vasp(maker, [documents[name] for name in todo])
     for name in todo:
@@ -220,6 +227,10 @@ def _stable(
         if distance is None or distance <= maker.phonon_max_above_hull
     ]
     return list(dict.fromkeys(near))
+
+
+def _pressure(document: StructureDoc) -> float:
+    return document.relaxation.pressure if document.relaxation else 0.0
 
 
 def _gap(document: StructureDoc) -> float:

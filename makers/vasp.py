@@ -89,6 +89,7 @@ def relax_maker(options: VaspOptions) -> DoubleRelaxMaker:
     """Return atomate2's double relaxation."""
     if options.settings == "mp":
         maker: DoubleRelaxMaker = MPGGADoubleRelaxMaker()
+        maker.relax_maker2.copy_vasp_kwargs = {}  # MPRelaxSet leaves no WAVECAR: LWAVE is false
     else:
         relax = RelaxMaker(input_set_generator=PaperRelaxSet())
         maker = DoubleRelaxMaker.from_relax_maker(relax)

@@ -32,6 +32,7 @@ GENERATORS = {
     "distance-matrix": "screening.structure.maps.generators:DistanceMatrixGenerator",
     "prototypes": "screening.structure.prototypes:PrototypeGenerator",
     "random": "screening.structure.random_crystals:RandomGenerator",
+    "transformer": "screening.structure.transformer.generator:TransformerGenerator",
 }
 """Name of a method -> 'module:class' of its generator, imported when it is first used."""
 

@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
 __all__ = ["FitResult", "LoopOptions", "fit", "seeded"]
+
+_STRETCH = 20
+"""Batches among which rows are sorted by size."""
 
 
 @contextmanager
@@ -52,6 +56,7 @@ def fit(
     seed: int,
     validate: Callable[[nn.Module], float] | None = None,
     watch: Callable[[nn.Module], float] | None = None,
+    sizes: NDArray[np.int64] | None = None,
     state: Path | None = None,
     key: str = "",
     label: str = "training",
@@ -76,6 +81,9 @@ def fit(
     watch
         The same, but recorded for the training curve only: it decides nothing, so the weights are
         those of a training without it. Give one of the two.
+    sizes
+        Size of each row, shape ``(n_rows,)``: rows of similar size come into one batch, so that
+        little is padded. None mixes all rows.
     state
         File that is written every `state_every` seconds, and at the end. If it exists, training
         goes on from it.
@@ -94,6 +102,7 @@ def fit(
         raise InputError(f"cannot train on {n_rows=}: the training part has no rows")
     with torch.random.fork_rng(devices=_cuda_devices(model)):
         run = _Run(model, loss, n_rows, options, seed=seed, key=key, label=label)
+        run.sizes = sizes
         run.load(state)
         try:
             while not run.done:
@@ -102,6 +111,20 @@ def fit(
             model.eval()
         run.finish(state)
     return run.result
+
+
+def _alike(
+    order: NDArray[np.int64], sizes: NDArray[np.int64], batch: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Sort stretches of `_STRETCH` batches by size, and shuffle the batches of each."""
+    parts = []
+    for first in range(0, len(order), _STRETCH * batch):
+        stretch = order[first : first + _STRETCH * batch]
+        whole = len(stretch) // batch * batch
+        rest, stretch = stretch[whole:], stretch[:whole]
+        stretch = stretch[np.argsort(sizes[stretch], kind="stable")].reshape(-1, batch)
+        parts += [stretch[rng.permutation(len(stretch))].ravel(), rest]
+    return np.concatenate(parts)
 
 
 def _cuda_devices(model: nn.Module) -> list[int]:
@@ -139,6 +162,7 @@ class _Run:
         self.best: dict[str, Tensor] | None = None
         self.step, self.stale, self.done = 0, 0, options.epochs < 1
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.sizes: NDArray[np.int64] | None = None
         self.result = FitResult()
         self.started = self.saved = time.monotonic()
 
@@ -150,7 +174,10 @@ class _Run:
     ) -> None:
         """Do the steps that are left of the current epoch, and validate."""
         epoch, first = divmod(self.step, self.steps_per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.n_rows)
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(self.n_rows)
+        if self.sizes is not None:
+            order = _alike(order, self.sizes, self.batch_size, rng)
         rows = torch.from_numpy(order).to(self.device)
         self.model.train()
         for i in range(first, self.steps_per_epoch):

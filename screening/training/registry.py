@@ -24,6 +24,7 @@ TRAINERS = {
     "contact-map": "screening.structure.maps.train:train_contact_map",
     "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
     "pressure-data": "screening.pressure.data:train_pressure_data",
+    "transformer": "screening.structure.transformer.train:train_transformer",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
@@ -34,6 +35,7 @@ EVALUATORS = {
     "structures": "screening.structure.evaluate:evaluate_structures",
     "site-likelihood": "screening.structure.sites.evaluate:evaluate_sites",
     "alphacrystal": "screening.structure.maps.evaluate:evaluate_maps",
+    "transformer": "screening.structure.transformer.evaluate:evaluate_transformer",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 

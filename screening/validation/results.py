@@ -49,7 +49,6 @@ def read_calculation(name: str, uuid: str, task: Mapping[str, Any]) -> Calculati
     steps = _last(task)["output"].get("ionic_steps") or []
     stats = (task.get("run_stats") or {}).get("overall") or {}
     hours = stats.get("elapsed_time", 0.0) * max(stats.get("cores", 0), 1) / 3600
-    potcars = inputs.get("potcar_spec") or []
     completed = task.get("completed_at")
     return CalculationDoc(
         name=name,
@@ -62,7 +61,7 @@ def read_calculation(name: str, uuid: str, task: Mapping[str, Any]) -> Calculati
         vasp_version=_last(task).get("vasp_version") or task.get("vasp_version"),
         incar=dict(inputs.get("incar") or {}),
         kpoints=_kpoints(inputs.get("kpoints")),
-        potcars=[{"titel": one.get("titel"), "hash": one.get("hash")} for one in potcars],
+        potcars=_potcars(inputs, task.get("orig_inputs") or {}),
         energy_per_atom=output.get("energy_per_atom"),
         fmax=_fmax(output.get("forces")),
         ionic_steps=len(steps),
@@ -205,6 +204,16 @@ def _emulated(calculations: Sequence[CalculationDoc]) -> bool:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(getattr(value, "value", value))
+
+
+def _potcars(inputs: Mapping[str, Any], original: Mapping[str, Any]) -> list[dict[str, str | None]]:
+    """Name the POTCARs; vasprun.xml has their titles, the files that were read have hashes."""
+    read = {one.get("titel"): one.get("hash") for one in original.get("potcar_spec") or []}
+    used = inputs.get("potcar_spec") or original.get("potcar_spec") or []
+    return [
+        {"titel": one.get("titel"), "hash": one.get("hash") or read.get(one.get("titel"))}
+        for one in used
+    ]
 
 
 def _kpoints(value: Any) -> dict[str, Any]:

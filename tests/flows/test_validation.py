@@ -9,10 +9,12 @@ from tests_dft import alloy, campaign, set_up
 
 from dashboard.report import write_report
 from db_config import get_settings, reset_settings
+from flows.campaign import CampaignMaker
 from flows.launch import run_flow
 from flows.validation import Ending, competing_of, validate_best, validation_flow
+from makers.fields import build_maker
 from makers.validation import ValidationMaker
-from screening.errors import ConfigError, DatabaseError
+from screening.errors import ConfigError, DatabaseError, InputError
 from screening.phonon import phonons as phonons_by_engine
 from screening.schemas import (
     CampaignDoc,
@@ -20,6 +22,7 @@ from screening.schemas import (
     HullDoc,
     MaterialDoc,
     PhononDoc,
+    RelaxationDoc,
     StructureDoc,
     StructureStage,
     TaskRecord,
@@ -261,6 +264,24 @@ def test_stubs_are_refused_before_anything_runs(ready, vasp, monkeypatch):
     assert not dft_structures(database)
 
 
+def test_crystals_under_pressure_are_refused(ready, vasp):
+    structure = alloy("B2", "Cu", "Au").to_structure()
+    relaxation = RelaxationDoc(engine="emt", state="converged", energy_per_atom=0.0, pressure=5.0)
+    squeezed = StructureDoc.from_structure(
+        structure, stage=StructureStage.RELAXED, relaxation=relaxation
+    )
+    ready.upsert([squeezed])
+    with pytest.raises(InputError, match="relaxed at 5 GPa: DFT relaxes at pressure 0"):
+        run_alone(ready, squeezed.structure_id)
+    maker = build_maker(
+        CampaignMaker,
+        {"until": "validation", "relax": {"pressure": 5}, "generation": {"chemsys": "Li-S"}},
+    )
+    with pytest.raises(ConfigError, match="relax.pressure = 5"):
+        maker.check()
+    assert not vasp.log.exists()
+
+
 def test_a_vasp_that_dies_is_a_failed_task_that_is_tried_again(ready, vasp):
     name = one_alloy(ready)
     vasp.set(faults="killed@*")
@@ -307,7 +328,8 @@ def test_salt_with_the_settings_of_the_materials_project(ready, vasp):
         crystal.get_primitive_structure(), stage=StructureStage.RELAXED
     )
     ready.upsert([start])
-    run_alone(ready, start.structure_id, settings="mp")
+    (task,) = run_alone(ready, start.structure_id, settings="mp")
+    assert task.state == "finished", task.attempts[-1].error
     (document,) = dft_structures(ready)
     assert document.relaxation.state == "converged"
     assert document.relaxation.engine == "emulated-vasp-mp2020"

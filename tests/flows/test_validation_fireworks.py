@@ -47,7 +47,7 @@ def rapidfire(database, folder):
         capture_output=True,
         text=True,
         check=False,
-        timeout=1500,
+        timeout=3000,
     )
 
 
@@ -73,7 +73,7 @@ def results(database):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_seven_candidates_and_phonons_of_the_stable_ones_here_and_on_fireworks(
     ready, vasp, tmp_path, monkeypatch
 ):

@@ -265,3 +265,19 @@ def test_cuda_trains_too():
     model = network(dropout=0.0).cuda()
     result = fit(model, squared(x, y), len(x), options(epochs=30, bfloat16=True), seed=0)
     assert result.history[-1]["loss"] < result.history[0]["loss"]
+
+
+def test_rows_of_similar_size_share_a_batch():
+    sizes = np.random.default_rng(0).integers(1, 21, 203)
+    seen: list[list[int]] = []
+
+    def loss(model, rows):
+        seen.append(rows.tolist())
+        return model(torch.ones(2, 5)).sum()
+
+    fit(network(dropout=0.0).eval(), loss, 203, options(epochs=2), seed=1, sizes=sizes)
+    spread = np.mean([np.ptp(sizes[rows]) for rows in seen])
+    assert spread < 6  # of batches at random: 18
+    first = [row for rows in seen[:6] for row in rows]
+    assert len(set(first)) == len(first) == 6 * 32
+    assert seen[:6] != seen[6:]

@@ -29,9 +29,10 @@ def task(structure, energy=-6.7, *, symbols=("Fe_pv", "O"), version="6.4.3", **f
         "input": {
             "incar": {"ENCUT": 520, "GGA": "Pe"},
             "kpoints": {"generation_style": "Gamma", "kpoints": [[4, 4, 4]]},
-            "potcar_spec": potcars(*symbols),
+            "potcar_spec": [potcar | {"hash": None} for potcar in potcars(*symbols)],
             "hubbards": {"Fe": 5.3, "O": 0.0},
         },
+        "orig_inputs": {"potcar_spec": potcars(*symbols)},
         "output": {
             "structure": structure.as_dict(),
             "energy_per_atom": energy,
