@@ -34,8 +34,6 @@ class StructureMaker(StageMaker):
         Checkpoint that ranks prototypes.
     energies
         Whether the likeliest prototypes are ranked with energies of the ranker's potential.
-    relaxed
-        How many of the first are then ordered by their energies after a short relaxation.
     max_atoms
         Most atoms per cell.
     top
@@ -55,7 +53,6 @@ class StructureMaker(StageMaker):
     checkpoint: str = "prototypes"
     ranker: str = "ranker"
     energies: bool = True
-    relaxed: Annotated[int, Field(ge=0)] = 0
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
     top: Annotated[int, Field(ge=1)] = 10
     compositions_per_task: Annotated[int, Field(ge=1)] = 8
@@ -96,7 +93,6 @@ class StructureMaker(StageMaker):
             bank=self.checkpoint,
             ranker=self.ranker,
             energies=self.energies,
-            relaxed=self.relaxed,
         )
         outcome = TaskOutcome(unit="compositions")
         for done, (name, formula) in enumerate(zip(candidate_ids, formulas, strict=True), start=1):

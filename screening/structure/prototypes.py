@@ -37,9 +37,6 @@ class PrototypeGenerator:
         The learned ranking, or the name of its checkpoint.
     energies
         Whether the likeliest candidates are ranked with energies of the ranker's potential.
-    relaxed
-        How many of the first are put in order by their energies after a short relaxation; it takes
-        longer than all the rest, and a campaign relaxes the structures anyway.
     """
 
     name = "prototypes"
@@ -51,10 +48,8 @@ class PrototypeGenerator:
         ranker: Ranker | str = "ranker",
         *,
         energies: bool = True,
-        relaxed: int = 0,
     ) -> None:
         self._bank, self._ranker, self._energies = bank, ranker, energies
-        self._relaxed = relaxed
 
     @cached_property
     def bank(self) -> Bank:
@@ -93,7 +88,7 @@ class PrototypeGenerator:
         )
         if not len(candidates):
             return []
-        chosen = self.ranker.rank(self.bank, candidates, n, self.engine, relaxed=self._relaxed)
+        chosen = self.ranker.rank(self.bank, candidates, n, self.engine)
         return [self._proposal(candidates.proposed[index], score) for index, score in chosen]
 
     def _proposal(self, item: Proposed, score: float) -> Proposal:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from screening.checkpoints import load_checkpoint
 from screening.structure.ranking_features import describe, describe_energies, start_of
 from screening.structure.retrieval import diverse_order
-from screening.structure.single_points import relaxed_energies, single_points
+from screening.structure.single_points import single_points
 from screening.training.trees import Trees, shares_of, unpack_text
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 RANKER_CLASS = "screening.structure.ranker:Ranker"
-
-RELAX_STEPS = 25
-RELAXED_SCALE = 0.04
-"""Relaxed energy (eV/atom) that weighs as much as a factor of e in likelihood."""
-_TINY = 1e-6
-_UNKNOWN = 0.5
-"""Energy (eV/atom) above the lowest that counts for a failed relaxation; larger ones count as it.
-"""
 
 
 class Ranker:
@@ -78,8 +70,6 @@ class Ranker:
         candidates: Candidates,
         n: int,
         engine: Engine | None = None,
-        *,
-        relaxed: int = 0,
     ) -> list[tuple[int, float]]:
         """Choose up to `n` candidates: known crystals of the target, then by likelihood added.
 
@@ -93,9 +83,6 @@ class Ranker:
             Most candidates that are chosen.
         engine
             The potential; without it the second ensemble is left out.
-        relaxed
-            How many of the first are put in order once more, with energies after a short
-            relaxation.
 
         Returns
         -------
@@ -113,27 +100,7 @@ class Ranker:
         inputs = np.hstack([features[part], describe_energies(energies, start[part])])
         again = shares.copy()
         again[part] = _shares(self._energetic.correct(inputs, start[part])) * shares[part].sum()
-        order = diverse_order(again, places, max(n, relaxed), n_first=known)
-        unknown = [index for index, _ in order if not candidates.proposed[index].known]
-        best = _by_relaxed_energy(candidates, unknown[:relaxed], again, engine)
-        indices = [index for index, _ in order if candidates.proposed[index].known]
-        indices += best + unknown[relaxed:]
-        return list(zip(indices, (gain for _, gain in order), strict=True))[:n]
-
-
-def _by_relaxed_energy(
-    candidates: Candidates, indices: list[int], shares: Floats, engine: Engine
-) -> list[int]:
-    """Put a few candidates in order of likelihood and energy after a short relaxation."""
-    if len(indices) < 2:
-        return indices
-    cells = [candidates.proposed[index].cell for index in indices]
-    energies = relaxed_energies(cells, engine, RELAX_STEPS)
-    if np.isnan(energies).all():
-        return indices
-    above = np.minimum(np.nan_to_num(energies - np.nanmin(energies), nan=_UNKNOWN), _UNKNOWN)
-    scores = np.log(shares[indices] + _TINY) - above / RELAXED_SCALE
-    return [indices[place] for place in np.argsort(-scores, kind="stable").tolist()]
+        return diverse_order(again, places, n, n_first=known)
 
 
 def _shares(scores: Floats) -> Floats:
