@@ -77,6 +77,9 @@ BENCHMARKS = {
     "dashboard": Benchmark(
         "dashboard", 1_000_000, "candidates", "answers of the web pages", unasked=False
     ),
+    "gpaw": Benchmark(
+        "gpaw", 6, "crystals", "lattice constants of GPAW, against published ones", unasked=False
+    ),
     "resume": Benchmark(
         "resume", 10, "kills", "a killed campaign, against an undisturbed one", unasked=False
     ),

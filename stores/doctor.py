@@ -50,7 +50,7 @@ def _of_database(database: Database) -> list[Finding]:
 
 
 def _machine() -> list[Finding]:
-    return [_disk(), *_checkpoints(), _engine()]
+    return [_disk(), *_checkpoints(), _engine(), _gpaw()]
 
 
 def _indexes(database: Database) -> Finding:
@@ -136,6 +136,15 @@ def _engine() -> Finding:
         return _finding("engine", engine_id("chgnet"))
     except ScreeningError as error:
         return _finding("engine", str(error), "pip install chgnet", bad=True)
+
+
+def _gpaw() -> Finding:
+    from screening.gpaw import GpawSettings, fault
+
+    missing = fault()
+    return _finding(
+        "GPAW", "not there: only needed for DFT without VASP" if missing else GpawSettings().engine
+    )
 
 
 def _launchpad_files() -> Finding:

@@ -13,6 +13,7 @@ from screening.schemas.campaign import CampaignDoc, CampaignState, FunnelStage
 from screening.schemas.candidate import CandidateDoc
 from screening.schemas.energy import FormationEnergyDoc
 from screening.schemas.generation import GenerationDoc
+from screening.schemas.gpaw import GpawDoc
 from screening.schemas.hull import HullDoc, HullEntry
 from screening.schemas.material import MaterialDoc
 from screening.schemas.phonon import PhononDoc, PhononVerdict
@@ -44,6 +45,7 @@ __all__ = [
     "FormationEnergyDoc",
     "FunnelStage",
     "GenerationDoc",
+    "GpawDoc",
     "HullDoc",
     "HullEntry",
     "MaterialDoc",
