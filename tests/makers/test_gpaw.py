@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from ase.calculators.emt import EMT
 from jobflow import run_locally
 from monty.json import MontyEncoder
 from pymatgen.core import Lattice, Structure
+from tests_gpaw import answer_with_emt
 
 from benchmarks.gpaw import SOLIDS
 from makers.gpaw import GpawRelaxMaker, GpawStaticMaker, GpawTaskDoc
@@ -114,26 +114,10 @@ class TestQuickly:
         assert GpawDoc.model_validate(stored["gpaw"]) == found.gpaw
 
 
-class Fake(EMT):
-    """EMT with what a document asks of GPAW, for tests of flows."""
-
-    def get_ibz_k_points(self):
-        return np.zeros((4, 3))
-
-    def get_number_of_electrons(self):
-        return 11.0
-
-
 class TestFlows:
     @pytest.fixture(autouse=True)
     def fake(self, monkeypatch):
-        from makers import gpaw
-        from screening.gpaw import document
-
-        monkeypatch.setattr(gpaw, "make_calculator", lambda *_: Fake())
-        monkeypatch.setattr(gpaw, "_failures", lambda: (ZeroDivisionError,))
-        monkeypatch.setattr(document, "versions", lambda: {"gpaw": "0"})
-        monkeypatch.setattr(document, "_gap", lambda _: 0.0)
+        answer_with_emt(monkeypatch)
 
     def run(self, found):
         responses = run_locally(found.flow, create_folders=True, ensure_success=True, log=False)
