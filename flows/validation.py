@@ -25,7 +25,6 @@ from screening.schemas import CampaignDoc, HullDoc, StructureDoc
 from stores import Database, open_database
 
 if TYPE_CHECKING:
-
     from jobflow import Job
 
     from flows.campaign import CampaignMaker
