@@ -78,7 +78,8 @@ def validate(
         ]
     for number, row in enumerate(rows):
         row["why"] = "candidate" if number < len(candidates) else "competing phase"
-    show(rows, COLUMNS, title=f"DFT with settings {maker.settings!r}", as_json=as_json)
+    columns = {name: name for name in rows[0]} if as_json else COLUMNS
+    show(rows, columns, title=f"DFT with settings {maker.settings!r}", as_json=as_json)
     if not as_json:
         total = sum(row["core_hours"] for row in rows)
         console.print(f"about {total:.3g} core hours in all; the model is rough (docs/validation)")

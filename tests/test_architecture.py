@@ -20,6 +20,7 @@ ALLOWED = {
 }
 STAGES = (
     "generation", "validity", "energy", "symmetry", "structure", "relax", "hull", "phonon",
+    "validation",
 )  # fmt: skip
 MAX_FILE, MAX_MAKER, MAX_INIT, MAX_FUNCTION = 400, 200, 100, 60
 

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from jobflow import Flow
+from pymatgen.core import Lattice, Structure
 from tests_dft import alloy, campaign, set_up
 
 from dashboard.report import write_report
@@ -20,6 +21,7 @@ from screening.schemas import (
     MaterialDoc,
     PhononDoc,
     StructureDoc,
+    StructureStage,
     TaskRecord,
 )
 from stores import Database, close_database, open_database
@@ -293,3 +295,24 @@ def test_without_elements_there_is_no_hull_and_the_reason_is_kept(ready):
     assert task.summary["data"]["reason"] == (
         "no hull: emulated-vasp-paper has no energy of Au, Cu"
     )
+
+
+def test_salt_with_the_settings_of_the_materials_project(ready, vasp):
+    """CHGNet answers for VASP."""
+    vasp.set(backend="chgnet")
+    crystal = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    start = StructureDoc.from_structure(
+        crystal.get_primitive_structure(), stage=StructureStage.RELAXED
+    )
+    ready.upsert([start])
+    run_alone(ready, start.structure_id, settings="mp")
+    (document,) = dft_structures(ready)
+    assert document.relaxation.state == "converged"
+    assert document.relaxation.engine == "emulated-vasp-mp2020"
+    assert document.volume_per_atom == pytest.approx(5.69**3 / 8, rel=0.03)
+    assert document.dft.corrections == {"MP2020 anion correction (Cl)": pytest.approx(-0.307)}
+    energy = document.dft.uncorrected_energy_per_atom - 0.307
+    assert document.relaxation.energy_per_atom == pytest.approx(energy)
+    assert {one.incar["ENCUT"] for one in document.dft.calculations} == {520}
