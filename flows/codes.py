@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from makers.gpaw_flows import GpawFlow
     from makers.validation import ValidationMaker
     from makers.vasp_flows import VaspFlow
+    from screening.gpaw import GpawSettings
     from screening.phonon import PhononPlan
 
 
@@ -23,7 +24,7 @@ def relaxation(maker: ValidationMaker, structure: Structure, label: str) -> Vasp
     if maker.code == "gpaw":
         from makers import gpaw_flows
 
-        return gpaw_flows.relaxation_flow(structure, maker.gpaw_settings(), label)
+        return gpaw_flows.relaxation_flow(structure, _gpaw_settings(maker), label)
     from makers import vasp_flows
 
     return vasp_flows.relaxation_flow(structure, maker.vasp_options(), label)
@@ -39,7 +40,7 @@ def phonons(
         return gpaw_flows.phonon_flow(
             plan.primitive,
             plan.supercell,
-            maker.gpaw_settings(),
+            _gpaw_settings(maker),
             label,
             displacement=maker.displacement,
         )
@@ -48,6 +49,12 @@ def phonons(
     return vasp_flows.phonon_flow(
         plan, maker.vasp_options(), label, displacement=maker.displacement, born=born
     )
+
+
+def _gpaw_settings(maker: ValidationMaker) -> GpawSettings:
+    from screening.gpaw import GpawSettings
+
+    return GpawSettings(cutoff=maker.gpaw_cutoff)
 
 
 def require(maker: ValidationMaker, elements: Iterable[str]) -> None:

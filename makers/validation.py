@@ -20,7 +20,6 @@ from stores import Database
 
 if TYPE_CHECKING:
     from makers.vasp import VaspOptions
-    from screening.gpaw import GpawSettings
 
 
 @dataclass
@@ -30,8 +29,7 @@ class ValidationMaker(StageMaker):
     Attributes
     ----------
     code
-        ``vasp``, or ``gpaw`` for those without VASP (docs/gpaw.md); GPAW knows neither `settings`
-        nor `hubbard_u` nor `born`.
+        ``vasp``, or ``gpaw`` (docs/gpaw.md), which knows no `settings`, `hubbard_u` and `born`.
     gpaw_cutoff
         GPAW's plane-wave cutoff (eV).
     settings
@@ -122,12 +120,6 @@ class ValidationMaker(StageMaker):
             poll_seconds=self.poll_seconds,
             wall_time_hours=self.wall_time_hours,
         )
-
-    def gpaw_settings(self) -> GpawSettings:
-        """Return GPAW's method."""
-        from screening.gpaw import GpawSettings
-
-        return GpawSettings(cutoff=self.gpaw_cutoff)
 
     def phonon_maker(self) -> ValidationPhononMaker:
         """Return the maker that keeps the phonons."""
