@@ -29,7 +29,7 @@ class ValidationPhononMaker(StageMaker):
     name: str = "dft phonon"
     stage: ClassVar[Stage] = Stage.VALIDATION
     code: Annotated[str, Field(pattern="^(vasp|gpaw)$")] = "vasp"
-    gpaw_cutoff: Annotated[float, Field(gt=0)] = 400.0
+    gpaw_cutoff: Annotated[float, Field(gt=0)] = 700.0
     settings: Annotated[str, Field(pattern="^(paper|mp)$")] = "paper"
     hubbard_u: bool = True
     min_length: Annotated[float, Field(gt=0)] = 10.0

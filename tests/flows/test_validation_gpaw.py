@@ -61,7 +61,7 @@ def test_without_gpaw_the_campaign_does_not_start(monkeypatch):
 
 def test_the_code_is_part_of_the_identity():
     codes = [ValidationMaker(), ValidationMaker(code="gpaw")]
-    codes += [ValidationMaker(code="gpaw", gpaw_cutoff=700)]
+    codes += [ValidationMaker(code="gpaw", gpaw_cutoff=500)]
     keys = {maker.task_key({"structure_id": "str-a"}) for maker in codes}
     assert len(keys) == 3
 
