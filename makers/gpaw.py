@@ -52,7 +52,7 @@ class GpawRelaxMaker(AseRelaxMaker):
     fix_symmetry: bool = True
     steps: int = 200
     xc: str = "PBE"
-    cutoff: Annotated[float, Field(gt=0)] = 400.0
+    cutoff: Annotated[float, Field(gt=0)] = 700.0
     kpoint_density: Annotated[float, Field(gt=0)] = 64.0
     smearing: Annotated[float, Field(gt=0)] = 0.05
     energy_tolerance: Annotated[float, Field(gt=0)] = 1e-5

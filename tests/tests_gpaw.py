@@ -1,4 +1,4 @@
-"""EMT where GPAW would answer, for tests of flows."""
+"""EMT where GPAW would answer, and what tests look for in phonons."""
 
 import numpy as np
 from ase.calculators.emt import EMT
@@ -12,6 +12,13 @@ class Fake(EMT):
 
     def get_number_of_electrons(self):
         return 11.0
+
+
+def highest_frequency(document):
+    """Highest frequency (THz) of atomate2's phonon document, where there are states."""
+    dos = document.phonon_dos
+    there = np.array(dos.densities) > 0.01 * np.max(dos.densities)
+    return float(np.array(dos.frequencies)[there].max())
 
 
 def answer_with_emt(monkeypatch):

@@ -11,7 +11,7 @@ class GpawDoc(Document):
     """One plane-wave PAW calculation by GPAW (doi:10.1063/5.0182685)."""
 
     engine: str = Field(
-        description="Energy source, such as 'gpaw-26.7.0-PBE-400eV'; never mixed on a hull"
+        description="Energy source, such as 'gpaw-26.7.0-PBE-700eV'; never mixed on a hull"
     )
     task: str = Field(description="relax or static")
     parameters: dict[str, Any] = Field(description="All that was given to GPAW")

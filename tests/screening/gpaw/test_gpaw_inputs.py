@@ -32,9 +32,9 @@ class TestParameters:
         given = parameters(salt, GpawSettings())
         assert given["kpts"] == {"size": list(expected.kpts[0]), "gamma": True}
 
-    def test_defaults_are_those_of_the_papers(self):
+    def test_defaults_are_those_of_the_papers_with_a_cutoff_for_hard_setups(self):
         given = parameters(cubic("Na", "Cl"), GpawSettings())
-        assert given["mode"] == {"name": "pw", "ecut": 400.0}
+        assert given["mode"] == {"name": "pw", "ecut": 700.0}
         assert given["xc"] == "PBE"
         assert given["convergence"]["energy"] == 1e-5
         assert given["occupations"]["width"] == 0.05
@@ -68,7 +68,7 @@ class TestParameters:
 
     def test_sources_with_other_cutoffs_never_mix(self):
         settings = GpawSettings()
-        names = {settings.engine, replace(settings, cutoff=700).engine}
+        names = {settings.engine, replace(settings, cutoff=400).engine}
         assert len(names) == 2
         assert all(name.startswith("gpaw-") for name in names)
 
