@@ -91,7 +91,8 @@ def validate(
         return
     ending = flow.ending_of(database, document)
     names = [one.structure_id for one in candidates], [one.structure_id for one in competing]
-    _launch(database, flow.validation_flow(maker, *names, ending), launcher, quiet=quiet or as_json)
+    flow_of_all = flow.validation_flow(maker, *names, ending)
+    _launch(database, flow_of_all, launcher, maker.code, quiet=quiet or as_json)
 
 
 def _maker(document: CampaignDoc | None, given: dict[str, Any]) -> ValidationMaker:
@@ -142,7 +143,7 @@ def _chosen(
     )
 
 
-def _launch(database: Database, flow: Any, launcher: str, *, quiet: bool) -> None:
+def _launch(database: Database, flow: Any, launcher: str, code: str, *, quiet: bool) -> None:
     from cli.formatting import console
     from cli.progress import stage_bars
     from flows.launch import run_flow, submit_flow
@@ -159,7 +160,7 @@ def _launch(database: Database, flow: Any, launcher: str, *, quiet: bool) -> Non
         run_flow(flow, database)
     if not quiet:
         console.print(
-            "next: [bold]screening query 'energy_source CONTAINS \"vasp\"'[/], "
+            f"next: [bold]screening query 'energy_source CONTAINS \"{code}\"'[/], "
             "[bold]screening lineage ID[/], [bold]screening report[/]",
             highlight=False,
         )

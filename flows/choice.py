@@ -48,7 +48,8 @@ def estimate(maker: ValidationMaker, structure: Structure, *, phonons: bool = Tr
     from screening.phonon import plan_phonons
 
     settings = maker.vasp_options().settings
-    symbols, encut = potcars(settings), ENCUT[settings]
+    symbols = potcars(settings)
+    encut = maker.gpaw_cutoff if maker.code == "gpaw" else ENCUT[settings]
     model = CostModel(gflops_per_core=maker.gflops_per_core)
     cell = estimate_run(structure, symbols, encut, DENSITY, spin=True)
     relax, static = relaxation_hours(cell, model)

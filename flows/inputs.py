@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from db_config.vasp import potcar_folder, read_titels
 from flows.choice import estimate
 from makers.vasp import FAMILY, phonon_maker, potcars, relax_maker, static_maker
+from screening.errors import InputError
 from screening.phonon import plan_phonons
 
 if TYPE_CHECKING:
@@ -63,7 +64,16 @@ def write_inputs(
     Returns
     -------
     The rows of the estimate.
+
+    Raises
+    ------
+    InputError
+        If the code is not VASP.
     """
+    if maker.code != "vasp":
+        raise InputError(
+            f"GPAW has no input files: --dry-run is for code: vasp, not {maker.code!r}"
+        )
     rows = []
     for document in [*candidates, *competing]:
         mine = document in candidates

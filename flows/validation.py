@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Flow, OnMissing, Response, job
 from monty.json import MSONable
 
-from db_config import get_settings
-from db_config.vasp import require_vasp
+from flows import codes
 from flows.calculations import calculated, on_fireworks
 from flows.choice import choose, competing_phases, estimate
 from flows.steps import build_materials, finish, largest_systems
@@ -21,19 +20,17 @@ from makers.base import StageSummary
 from makers.hull import DftHullMaker, HullMaker
 from makers.tasks import get_structure
 from makers.validation import ValidationMaker
-from makers.vasp import FAMILY, potcars
-from makers.vasp_flows import VaspFlow, phonon_flow, relaxation_flow
 from screening.errors import InputError
 from screening.phonon import plan_phonons
 from screening.schemas import CampaignDoc, HullDoc, StructureDoc
 from stores import Database, open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from jobflow import Job
 
     from flows.campaign import CampaignMaker
+    from makers.gpaw_flows import GpawFlow
+    from makers.vasp_flows import VaspFlow
 
 GAP = 0.1
 """Crystals with at least this gap have Born charges (eV)."""
@@ -89,7 +86,7 @@ def _relaxations(
 ) -> Response[Any]:
     """Relax what is not in the database yet."""
     database = open_database()
-    flows: dict[str, VaspFlow] = {}
+    flows: dict[str, VaspFlow | GpawFlow] = {}
     hours: dict[str, float] = {}
     documents = {name: get_structure(database, name) for name in [*candidates, *competing]}
     compressed = sorted(name for name, one in documents.items() if _pressure(one))
@@ -99,11 +96,11 @@ def _relaxations(
             "relaxes at pressure 0; validate crystals of a campaign without relax.pressure"
         )
     todo = [name for name in documents if not maker.is_done(database, {"structure_id": name})]
-    _require_vasp(maker, [documents[name] for name in todo])
+    codes.require(maker, (element for name in todo for element in documents[name].elements))
     for name in todo:
         structure = documents[name].to_structure()
         label = f"{documents[name].formula} {name}"
-        flows[name] = relaxation_flow(structure, maker.vasp_options(), label)
+        flows[name] = codes.relaxation(maker, structure, label)
         hours[name] = estimate(maker, structure, phonons=False).core_hours
 
     def then(reasons: dict[str, str]) -> list[Job]:
@@ -164,25 +161,21 @@ def after_dft_hulls(
     database = open_database()
     ids = [name for hull in hulls for name in hull.ids]
     phonons = maker.phonon_maker()
-    flows: dict[str, VaspFlow] = {}
+    flows: dict[str, VaspFlow | GpawFlow] = {}
     impossible: dict[str, str] = {}
     hours: dict[str, float] = {}
     wanted = _stable(database, maker, structure_ids, ids) if maker.phonons else []
     documents = {name: get_structure(database, name) for name in wanted}
     todo = [name for name in wanted if not phonons.is_done(database, {"structure_id": name})]
-    _require_vasp(maker, [documents[name] for name in todo])
+    codes.require(maker, (element for name in todo for element in documents[name].elements))
     for name in todo:
         plan = plan_phonons(documents[name].to_structure(), phonons.options())
         if isinstance(plan, str):
             impossible[name] = plan
             continue
-        flows[name] = phonon_flow(
-            plan,
-            maker.vasp_options(),
-            f"{documents[name].formula} {name}",
-            displacement=maker.displacement,
-            born=maker.born and _gap(documents[name]) > GAP,
-        )
+        label = f"{documents[name].formula} {name}"
+        born = maker.born and _gap(documents[name]) > GAP
+        flows[name] = codes.phonons(maker, plan, label, born=born)
         hours[name] = estimate(maker, documents[name].to_structure()).phonons
 
     def then(reasons: dict[str, str]) -> list[Job]:
@@ -237,7 +230,7 @@ def _gap(document: StructureDoc) -> float:
     return (document.dft.band_gap or 0.0) if document.dft else 0.0
 
 
-def _wait(flow: VaspFlow | None, reasons: dict[str, str]) -> dict[str, Any]:
+def _wait(flow: VaspFlow | GpawFlow | None, reasons: dict[str, str]) -> dict[str, Any]:
     """Let a job wait for a flow on FireWorks; here the flow has run already."""
     if flow is None:
         return {}
@@ -250,19 +243,6 @@ def _waiting(one: Job) -> Job:
     """Let a job run even if what it waits for has failed."""
     one.config.on_missing_references = OnMissing.NONE
     return one
-
-
-def _require_vasp(maker: ValidationMaker, documents: Iterable[StructureDoc]) -> None:
-    """Find out now what every calculation would fail of."""
-    options = maker.vasp_options()
-    symbols = potcars(options.settings)
-    elements = {element for document in documents for element in document.elements}
-    if elements:
-        require_vasp(
-            (symbols[element] for element in elements),
-            FAMILY[options.settings],
-            allow_emulator=get_settings().allow_emulator,
-        )
 
 
 def validation_flow(

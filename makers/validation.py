@@ -1,6 +1,6 @@
-"""The last stage: DFT of the best candidates with VASP, through atomate2's own makers.
+"""The last stage: DFT of the best candidates with VASP or GPAW, through atomate2's makers.
 
-atomate2's jobs run VASP and keep their TaskDocs in the JobStore; the jobs here read those and
+atomate2's jobs run the code and keep their TaskDocs in the JobStore; the jobs here read those and
 write `structures`, `phonons` and `hulls`, with all that is needed to trace and repeat them.
 """
 
@@ -28,6 +28,10 @@ class ValidationMaker(StageMaker):
 
     Attributes
     ----------
+    code
+        ``vasp``, or ``gpaw`` (docs/gpaw.md), which knows no `settings`, `hubbard_u` and `born`.
+    gpaw_cutoff
+        GPAW's plane-wave cutoff (eV).
     settings
         ``paper``: PBE, 400 eV, 1e-5 eV/atom, 0.01 eV/Angstrom. ``mp``: the Materials Project's,
         with its corrections, so that its entries may be on the hull.
@@ -64,6 +68,8 @@ class ValidationMaker(StageMaker):
 
     name: str = "validation"
     stage: ClassVar[Stage] = Stage.VALIDATION
+    code: Annotated[str, Field(pattern="^(vasp|gpaw)$")] = "vasp"
+    gpaw_cutoff: Annotated[float, Field(gt=0)] = 700.0
     settings: Annotated[str, Field(pattern="^(paper|mp)$")] = "paper"
     hubbard_u: bool = True
     competing: bool = True
@@ -85,17 +91,23 @@ class ValidationMaker(StageMaker):
 
     def parameters(self) -> dict[str, Any]:
         """Only what decides the relaxations."""
+        if self.code == "gpaw":
+            return {"code": self.code, "gpaw_cutoff": self.gpaw_cutoff}
         return {"settings": self.settings, "hubbard_u": self.hubbard_u}
 
-    @staticmethod
-    def check() -> None:
-        """Find out now whether VASP can run here; POTCARs are looked for when elements are known.
+    def check(self) -> None:
+        """Find out now whether the code can run; POTCARs are looked for when elements are known.
 
         Raises
         ------
-        ConfigError
-            If a program or the folder of POTCARs is missing.
+        ConfigError, EngineError
+            If a program or the folder of POTCARs is missing, or GPAW.
         """
+        if self.code == "gpaw":
+            from screening import gpaw
+
+            gpaw.require()
+            return
         require_vasp([], "", allow_emulator=True)
 
     def vasp_options(self) -> VaspOptions:
@@ -112,6 +124,8 @@ class ValidationMaker(StageMaker):
     def phonon_maker(self) -> ValidationPhononMaker:
         """Return the maker that keeps the phonons."""
         return ValidationPhononMaker(
+            code=self.code,
+            gpaw_cutoff=self.gpaw_cutoff,
             settings=self.settings,
             hubbard_u=self.hubbard_u,
             min_length=self.min_length,
@@ -168,11 +182,14 @@ class ValidationMaker(StageMaker):
         estimated: float | None,
         reason: str | None,
     ) -> TaskOutcome:
-        from screening.validation import structure_from_runs
+        from screening.validation import structure_from_gpaw, structure_from_runs
 
         parent = get_structure(database, structure_id)
         tasks = {name: (uuid, read_task(uuid, reason)) for name, uuid in runs.items()}
-        found = structure_from_runs(parent, tasks, settings=self.settings, estimated=estimated)
+        if self.code == "gpaw":
+            found = structure_from_gpaw(parent, tasks, estimated=estimated)
+        else:
+            found = structure_from_runs(parent, tasks, settings=self.settings, estimated=estimated)
         usable = found.state == "ok"
         outcome = TaskOutcome(
             unit="structures", n_out=int(usable), n_failed=int(not usable), ids=[found.structure_id]

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class ValidationPhononMaker(StageMaker):
-    """Keep phonons whose forces are from VASP.
+    """Keep phonons whose forces are from DFT.
 
     Attributes
     ----------
-    settings, hubbard_u, min_length, max_atoms, displacement, born
+    code, gpaw_cutoff, settings, hubbard_u, min_length, max_atoms, displacement, born
         As in `ValidationMaker`.
     """
 
     name: str = "dft phonon"
     stage: ClassVar[Stage] = Stage.VALIDATION
+    code: Annotated[str, Field(pattern="^(vasp|gpaw)$")] = "vasp"
+    gpaw_cutoff: Annotated[float, Field(gt=0)] = 700.0
     settings: Annotated[str, Field(pattern="^(paper|mp)$")] = "paper"
     hubbard_u: bool = True
     min_length: Annotated[float, Field(gt=0)] = 10.0
@@ -104,7 +106,7 @@ class ValidationPhononMaker(StageMaker):
         reason: str | None,
     ) -> PhononDoc:
         from screening.phonon import judge_force_constants
-        from screening.validation import phonon_calculations, read_calculation
+        from screening.validation import phonon_calculations, read_calculation, read_gpaw
 
         found = read_task(result, reason, blobs=True)
         uuids = found.get("uuids") or {}
@@ -112,9 +114,9 @@ class ValidationPhononMaker(StageMaker):
         named = runs | {f"phonon static {n}": uuid for n, uuid in enumerate(displaced, start=1)}
         if uuids.get("born_run_uuid"):
             named |= {"born charges": uuids["born_run_uuid"]}
-        calculations = [
-            read_calculation(name, uuid, read_task(uuid, reason)) for name, uuid in named.items()
-        ]
+        gpaw = self.code == "gpaw"
+        read = read_gpaw if gpaw else read_calculation
+        calculations = [read(name, uuid, read_task(uuid, reason)) for name, uuid in named.items()]
         relaxed = [one for one in calculations if one.name in runs]
         document = judge_force_constants(
             force_constants(found, relaxed[-1].fmax if relaxed else None),
@@ -122,7 +124,7 @@ class ValidationPhononMaker(StageMaker):
             structure_id=structure_id,
             engine=_engine(database, structure_id),
         )
-        document.dft = phonon_calculations(self.settings, calculations, None)
+        document.dft = phonon_calculations("gpaw" if gpaw else self.settings, calculations, None)
         return document
 
 

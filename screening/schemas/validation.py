@@ -5,10 +5,11 @@ from typing import Any
 from pydantic import Field
 
 from screening.schemas.base import Document
+from screening.schemas.gpaw import GpawDoc
 
 
 class CalculationDoc(Document):
-    """One VASP calculation. Its whole TaskDoc is in the collection `outputs`, under its uuid."""
+    """One calculation. Its whole TaskDoc is in the collection `outputs`, under its uuid."""
 
     name: str = Field(description="relax 1, relax 2, static, phonon static 1/4, ...")
     uuid: str = Field(description="jobflow's identifier of the job")
@@ -28,6 +29,9 @@ class CalculationDoc(Document):
     ionic_steps: int = Field(0, description="Ionic steps")
     electronic_steps: int = Field(0, description="Electronic steps, all ionic steps together")
     core_hours: float | None = Field(None, description="Elapsed time times cores (h)")
+    gpaw: GpawDoc | None = Field(
+        None, description="Parameters, versions and convergence, where GPAW computed it"
+    )
     corrected_errors: list[str] = Field(
         default_factory=list, description="Errors that custodian found and corrected"
     )
@@ -36,7 +40,7 @@ class CalculationDoc(Document):
 class DftDoc(Document):
     """How a structure, or its phonons, were computed by DFT."""
 
-    settings: str = Field(description="paper or mp, see makers.vasp")
+    settings: str = Field(description="paper or mp, see makers.vasp; or gpaw")
     calculations: list[CalculationDoc] = Field(description="All calculations, in order")
     emulated: bool = Field(
         description="Whether an emulator of VASP answered, not VASP: the numbers mean nothing"

@@ -3,6 +3,7 @@
 from screening.validation.compare import Comparison, Opinion, Thresholds, compare
 from screening.validation.corrections import mp2020
 from screening.validation.cost import CostModel, Estimate, RunSize, estimate_run, valence_electrons
+from screening.validation.gpaw import read_gpaw, structure_from_gpaw
 from screening.validation.results import (
     energy_source,
     phonon_calculations,
@@ -27,7 +28,9 @@ __all__ = [
     "mp2020",
     "phonon_calculations",
     "read_calculation",
+    "read_gpaw",
     "select",
+    "structure_from_gpaw",
     "structure_from_runs",
     "valence_electrons",
 ]
