@@ -37,7 +37,13 @@ GENERATORS = {
 """Name of a method -> 'module:class' of its generator, imported when it is first used."""
 
 FUSION = 60
-"""A proposal at rank r of a method counts 1 / (60 + r)."""
+"""A proposal at rank r of a method counts 1 / (60 + r), times the weight of the method."""
+WEIGHTS = {"transformer": 0.5}
+"""What a method's vote weighs beside the 1 of all others.
+
+With 0.3 to 0.5 for the transformer, pools with prototypes found most on 87 formulas of its
+validation part (78 % first, 95 % of 20; prototypes alone 77 and 94 %; with 1, 76 and 93 %).
+"""
 REFUSED = 0.25
 """Fingerprint difference above which two crystals are not offered to StructureMatcher.
 
@@ -92,8 +98,10 @@ class _Entry:
 
     @property
     def score(self) -> float:
-        """Sum over methods of the reciprocal of the best rank."""
-        return sum(1 / (FUSION + self.best[method]) for method in sorted(self.best))
+        """Sum over methods of the weighted reciprocal of the best rank."""
+        return sum(
+            WEIGHTS.get(method, 1) / (FUSION + self.best[method]) for method in sorted(self.best)
+        )
 
     def found(self, origin: OriginDoc, rank: float) -> None:
         """Note another proposal of this crystal, and the rank with which it counts."""

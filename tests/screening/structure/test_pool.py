@@ -6,7 +6,7 @@ from pymatgen.core import Structure
 from screening.errors import InputError
 from screening.schemas import StructureStage
 from screening.structure import Target, build_pool, get_generator
-from screening.structure.pool import FUSION, GENERATORS
+from screening.structure.pool import FUSION, GENERATORS, WEIGHTS
 from screening.structure.prototypes import PrototypeGenerator
 from screening.structure.random_crystals import RandomGenerator
 from screening.structure.target import Proposal
@@ -93,6 +93,13 @@ def test_methods_without_scores_count_with_their_mean_rank(two_methods, make):
     assert set(groups[2:]) == {186, 221}  # each counts as second of two
     ranks = {d.symmetry.number: d.origins[0].rank for d in documents[2:]}
     assert ranks == {186: 1, 221: 3}
+
+
+def test_votes_of_methods_are_weighted(two_methods):
+    two_methods["transformer"] = replace(two_methods.pop("two"), name="transformer")
+    groups = [doc.symmetry.number for doc in pool(two_methods, one=5, transformer=5)]
+    assert WEIGHTS["transformer"] < 1
+    assert groups == [225, 216, 221]  # both methods; the first of one; the first of the lighter one
 
 
 def test_order_of_the_methods_does_not_matter(two_methods):
