@@ -125,8 +125,9 @@ def fit_birch_murnaghan(volumes: ArrayLike, energies: ArrayLike) -> EquationOfSt
     best = min(found, key=abs)
     for _ in range(3):  # roots of a cubic that is almost a square are not exact
         best -= slope(best) / curvature(best)
-    t0 = best * width + middle
-    second, third = curvature(best) / width**2, polynomial.deriv(3)(best) / width**3
+    t0 = float(best * width + middle)
+    second = float(curvature(best)) / width**2
+    third = float(polynomial.deriv(3)(best)) / width**3
     v0 = t0 ** (-3 / 2)
     # with E(t), t = V^(-2/3): B0 = V0 E''(V0) and B0' = 4 + a third-order term
     bulk = 4 / 9 * second * t0 ** (7 / 2)

@@ -23,6 +23,7 @@ TRAINERS = {
     "site-likelihood": "screening.structure.sites.train:train_sites",
     "contact-map": "screening.structure.maps.train:train_contact_map",
     "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
+    "cond-cdvae": "screening.structure.cdvae.train:train_cdvae",
     "pressure-data": "screening.pressure.data:train_pressure_data",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
@@ -34,6 +35,7 @@ EVALUATORS = {
     "structures": "screening.structure.evaluate:evaluate_structures",
     "site-likelihood": "screening.structure.sites.evaluate:evaluate_sites",
     "alphacrystal": "screening.structure.maps.evaluate:evaluate_maps",
+    "cond-cdvae": "screening.structure.cdvae.evaluate:evaluate_cdvae",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 
