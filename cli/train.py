@@ -20,8 +20,8 @@ def train(
     model: Annotated[
         str,
         typer.Argument(
-            help="compositions, matgan, energy, symmetry, prototypes, site-likelihood, or "
-            "pressure-data (structures under pressure)."
+            help="compositions, matgan, energy, symmetry, prototypes, site-likelihood, cond-cdvae, "
+            "or pressure-data (structures under pressure)."
         ),
     ],
     data: DataOption,
@@ -58,7 +58,10 @@ def train(
 
 def evaluate(
     what: Annotated[
-        str, typer.Argument(help="generation, energy, symmetry, structures or site-likelihood.")
+        str,
+        typer.Argument(
+            help="generation, energy, symmetry, structures, site-likelihood or cond-cdvae."
+        ),
     ],
     data: Annotated[Path, typer.Option("--data", help="Parquet file.")],
     checkpoint: Annotated[
