@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,9 +108,8 @@ class CondCdvae(nn.Module):
         self.decoder_atoms = nn.Embedding(MAX_Z + 1, width)
         self.decoder = Painn(width, layers, condition, cutoff)
         self.score = nn.Linear(width, 1, bias=False)
-        self.register_buffer(
-            "sigmas", torch.logspace(*torch.tensor([largest, smallest]).log10().tolist(), levels)
-        )
+        ends = math.log10(largest), math.log10(smallest)
+        self.register_buffer("sigmas", torch.logspace(ends[0], ends[1], levels))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         for name in ("lattice_mean", "pressure_mean"):
             self.register_buffer(name, torch.zeros(6 if name[0] == "l" else 1))
