@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.types import DataOption, Quiet, SeedOption, SetOption, parse_settings
+from screening.training.registry import EVALUATORS, TRAINERS
 
 
 def register(app: typer.Typer) -> None:
@@ -19,10 +20,7 @@ def register(app: typer.Typer) -> None:
 def train(
     model: Annotated[
         str,
-        typer.Argument(
-            help="compositions, matgan, energy, symmetry, prototypes, site-likelihood, cond-cdvae, "
-            "or pressure-data (structures under pressure)."
-        ),
+        typer.Argument(help=f"One of {', '.join(TRAINERS)}."),
     ],
     data: DataOption,
     out: Annotated[
@@ -57,12 +55,7 @@ def train(
 
 
 def evaluate(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="generation, energy, symmetry, structures, site-likelihood or cond-cdvae."
-        ),
-    ],
+    what: Annotated[str, typer.Argument(help=f"One of {', '.join(EVALUATORS)}.")],
     data: Annotated[Path, typer.Option("--data", help="Parquet file.")],
     checkpoint: Annotated[
         str | None,

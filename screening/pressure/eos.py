@@ -112,24 +112,25 @@ def fit_birch_murnaghan(volumes: ArrayLike, energies: ArrayLike) -> EquationOfSt
     if v.shape != e.shape or len(np.unique(v)) < 5:
         raise InputError(f"{len(v)} volumes, {len(e)} energies: give at least 5 different points")
     t = v ** (-2 / 3)
-    middle, width = float(t.mean()), float(np.ptp(t))
+    middle, width = t.mean(), np.ptp(t)
     polynomial = np.polynomial.Polynomial.fit((t - middle) / width, e, 3).convert()
     slope, curvature = polynomial.deriv(), polynomial.deriv(2)
     found = [
-        root.real
+        float(root.real)
         for root in slope.roots()
         if abs(root.imag) < 1e-9 and curvature(root.real) > 0 and abs(root.real) <= 1
     ]
     if not found:
         raise InputError("the energies have no minimum between these volumes: take others")
-    best = float(min(found, key=abs))
+    best: float = min(found, key=abs)
     for _ in range(3):  # roots of a cubic that is almost a square are not exact
-        best -= float(slope(best)) / float(curvature(best))
+        best -= slope(best) / curvature(best)
     t0 = best * width + middle
-    second = float(curvature(best)) / width**2
-    third = float(polynomial.deriv(3)(best)) / width**3
+    second, third = curvature(best) / width**2, polynomial.deriv(3)(best) / width**3
     v0 = t0 ** (-3 / 2)
     # with E(t), t = V^(-2/3): B0 = V0 E''(V0) and B0' = 4 + a third-order term
-    bulk = 4 / 9 * second * t0 ** (7 / 2) * GPA_PER_EV_A3
+    bulk = 4 / 9 * second * t0 ** (7 / 2)
     derivative = 4 + 2 / 3 * third * t0 / second
-    return EquationOfState(float(v0), float(bulk), derivative, float(polynomial(best)))
+    return EquationOfState(
+        float(v0), float(bulk * GPA_PER_EV_A3), float(derivative), float(polynomial(best))
+    )
