@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from screening.structure.cdvae.graph import lattice_of
 from screening.structure.crystals import cell_parameters
 from screening.training.data import canonical_formulas, read_table
 
@@ -35,7 +36,7 @@ class Batch:
     points
         Fractional coordinates ``(b, n, 3)``.
     lattices
-        Row vectors (Angstrom) ``(b, 3, 3)``.
+        Row vectors (Angstrom) of `cells`, as `lattice_of` turns them, ``(b, 3, 3)``.
     cells
         Lengths (Angstrom) and angles (degrees) ``(b, 6)``.
     pressures
@@ -85,22 +86,22 @@ class Batch:
 
     @classmethod
     def of_cells(cls, cells: Sequence[Cell], pressures: Sequence[float]) -> Self:
-        """Collect crystals, each in its Niggli cell."""
+        """Collect crystals, each in its Niggli cell, turned as predicted lattices are."""
         n = max(len(numbers) for _, _, numbers in cells)
         numbers = np.zeros((len(cells), n), dtype=np.int64)
         points = np.zeros((len(cells), n, 3), dtype=np.float32)
-        lattices = np.zeros((len(cells), 3, 3), dtype=np.float32)
         parameters = np.zeros((len(cells), 6), dtype=np.float32)
         for row, (lattice, fractional, species) in enumerate(cells):
             reduced = niggli(lattice)
             numbers[row, : len(species)] = species
             points[row, : len(species)] = fractional @ lattice @ np.linalg.inv(reduced)
-            lattices[row], parameters[row] = reduced, cell_parameters(reduced)
+            parameters[row] = cell_parameters(reduced)
+        known = torch.from_numpy(parameters)
         return cls(
             torch.from_numpy(numbers),
             torch.from_numpy(points),
-            torch.from_numpy(lattices),
-            torch.from_numpy(parameters),
+            lattice_of(known.double()).float(),
+            known,
             torch.tensor(list(pressures), dtype=torch.float32),
         )
 
