@@ -80,7 +80,10 @@ def train_cdvae(request: TrainRequest) -> Card:
         description="Crystals of a composition at a pressure, from a diffusion autoencoder.",
         arguments={"network": options.network(), "max_atoms": options.max_atoms},
         hyperparameters=options.model_dump(),
-        data=[describe(path, len(table)) for path in request.data],
+        data=[
+            describe(path, len(read_crystals([path], options.max_atoms, options.max_pressure)))
+            for path in request.data
+        ],
         split={
             "by": "formula",
             "test_fraction": options.test_fraction,
