@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from cli.types import DataOption, Quiet, SeedOption, SetOption, parse_settings
-from screening.training.registry import EVALUATORS, TRAINERS
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +19,10 @@ def register(app: typer.Typer) -> None:
 def train(
     model: Annotated[
         str,
-        typer.Argument(help=f"One of {', '.join(TRAINERS)}."),
+        typer.Argument(
+            help="compositions, matgan, energy, symmetry, prototypes, site-likelihood, or "
+            "pressure-data (structures under pressure)."
+        ),
     ],
     data: DataOption,
     out: Annotated[
@@ -55,7 +57,9 @@ def train(
 
 
 def evaluate(
-    what: Annotated[str, typer.Argument(help=f"One of {', '.join(EVALUATORS)}.")],
+    what: Annotated[
+        str, typer.Argument(help="generation, energy, symmetry, structures or site-likelihood.")
+    ],
     data: Annotated[Path, typer.Option("--data", help="Parquet file.")],
     checkpoint: Annotated[
         str | None,

@@ -29,13 +29,13 @@ TRAINERS = {
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
 EVALUATORS = {
+    "cond-cdvae": "screening.structure.cdvae.evaluate:evaluate_cdvae",
     "generation": "screening.generation.evaluate:evaluate_generation",
     "energy": "screening.energy.evaluate:evaluate_energy",
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
     "structures": "screening.structure.evaluate:evaluate_structures",
     "site-likelihood": "screening.structure.sites.evaluate:evaluate_sites",
     "alphacrystal": "screening.structure.maps.evaluate:evaluate_maps",
-    "cond-cdvae": "screening.structure.cdvae.evaluate:evaluate_cdvae",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 
