@@ -96,13 +96,16 @@ def predict(
 
 
 def _methods(text: str, top: int) -> dict[str, int]:
-    """Read the option: every registered method, or the named ones."""
+    """Read the option: every method whose checkpoint is there, or the named ones."""
+    from db_config import get_settings
+    from screening.checkpoints import set_checkpoint_folder
     from screening.errors import InputError
-    from screening.structure import generator_names
+    from screening.structure import available_generators, generator_names
 
     known = generator_names()
     if text == "all":
-        return dict.fromkeys(known, top)
+        set_checkpoint_folder(get_settings().checkpoint_dir)
+        return dict.fromkeys(available_generators(), top)
     methods = {}
     for part in text.split(","):
         name, _, number = part.strip().partition("=")

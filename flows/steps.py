@@ -55,7 +55,9 @@ def after_candidates(
     systems = largest_systems(row["chemsys"] for row in rows)
     symmetry = campaign.symmetry.make(chosen.ids, campaign_id)
     pools = [
-        campaign.structure.make(list(part), symmetry.output, campaign_id)
+        campaign.structure.make(
+            list(part), symmetry.output, campaign_id, pressure=campaign.relax.pressure
+        )
         for part in chunks(chosen.ids, campaign.structure.compositions_per_task)
     ]
     plan(Stage.SYMMETRY, len(chosen.ids))

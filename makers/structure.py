@@ -58,18 +58,36 @@ class StructureMaker(StageMaker):
     compositions_per_task: Annotated[int, Field(ge=1)] = 8
     seed: Annotated[int | None, Field(ge=0)] = None
 
+    def source(self) -> str | None:
+        """Name the checkpoints that the user has trained, if a method needs one."""
+        from screening.structure import UNBUNDLED
+
+        names = [UNBUNDLED[method] for method in sorted(self.methods) if method in UNBUNDLED]
+        return " ".join(self._reference(name).sha256 for name in names) or None
+
     @stage_job
     def make(
-        self, candidate_ids: list[str], symmetries: StageSummary, campaign_id: str | None = None
+        self,
+        candidate_ids: list[str],
+        symmetries: StageSummary,
+        campaign_id: str | None = None,
+        *,
+        pressure: float = 0.0,
     ) -> StageSummary:
         """Generate the pools of some candidates; the structures are kept in `structures`."""
+        from screening.structure import PRESSURE_AWARE
+
         formulas = candidate_formulas(candidate_ids)
+        known = pressure if PRESSURE_AWARE & set(self.methods) else 0.0
         return self.run(
-            lambda database: self._generate(database, candidate_ids, formulas, symmetries.ids),
+            lambda database: self._generate(
+                database, candidate_ids, formulas, symmetries.ids, known
+            ),
             inputs={
                 "formulas": formulas,
                 "symmetry_model": symmetries.data.get("model"),
                 "ranker": self._reference(self.ranker).sha256,
+                **({"pressure": known} if known else {}),
             },
             n_in=len(candidate_ids),
             campaign_id=campaign_id,
@@ -81,6 +99,7 @@ class StructureMaker(StageMaker):
         candidate_ids: list[str],
         formulas: list[str],
         symmetry_ids: list[str],
+        pressure: float,
     ) -> TaskOutcome:
         from screening.structure import Target, build_pool, get_generator
 
@@ -106,6 +125,7 @@ class StructureMaker(StageMaker):
                 max_atoms=self.max_atoms,
                 symmetry=guess,
                 volume_per_atom=guess.volume_per_atom if guess else None,
+                pressure=pressure,
             )
             seed = derive_seed(self.seed or 0, formula)
             pool = build_pool(

@@ -1,14 +1,24 @@
 """Crystal structures for a composition: known prototypes, random crystals, and their pool."""
 
 from screening.structure.bank import Bank
-from screening.structure.pool import build_pool, generator_names, get_generator
+from screening.structure.pool import (
+    PRESSURE_AWARE,
+    UNBUNDLED,
+    available_generators,
+    build_pool,
+    generator_names,
+    get_generator,
+)
 from screening.structure.target import Proposal, StructureGenerator, Target
 
 __all__ = [
+    "PRESSURE_AWARE",
+    "UNBUNDLED",
     "Bank",
     "Proposal",
     "StructureGenerator",
     "Target",
+    "available_generators",
     "build_pool",
     "generator_names",
     "get_generator",

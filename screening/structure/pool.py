@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.errors import InputError
+from screening.checkpoints import checkpoint_ref
+from screening.errors import CheckpointError, InputError
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureStage
 from screening.structure.distances import fingerprint
 from screening.structure.equality import Comparable, same_crystal
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from screening.structure.target import Proposal, StructureGenerator, Target
 
 GENERATORS = {
+    "cond-cdvae": "screening.structure.cdvae.model:CdvaeGenerator",
     "contact-map": "screening.structure.maps.generators:ContactMapGenerator",
     "distance-matrix": "screening.structure.maps.generators:DistanceMatrixGenerator",
     "prototypes": "screening.structure.prototypes:PrototypeGenerator",
@@ -35,6 +37,12 @@ GENERATORS = {
     "transformer": "screening.structure.transformer.generator:TransformerGenerator",
 }
 """Name of a method -> 'module:class' of its generator, imported when it is first used."""
+
+UNBUNDLED = {"cond-cdvae": "cond-cdvae"}
+"""Methods whose checkpoint is not in the package but trained by the user -> its name."""
+
+PRESSURE_AWARE = frozenset({"cond-cdvae"})
+"""Methods that propose other crystals at another pressure."""
 
 FUSION = 60
 """A proposal at rank r of a method counts 1 / (60 + r), times the weight of the method."""
@@ -54,6 +62,19 @@ Measured: of 11,939 pairs of equal composition above it, StructureMatcher's defa
 def generator_names() -> list[str]:
     """Names of the registered methods."""
     return sorted(GENERATORS)
+
+
+def available_generators() -> list[str]:
+    """Names of the methods whose checkpoints are there, bundled or the user's."""
+    return [name for name in generator_names() if name not in UNBUNDLED or _has(UNBUNDLED[name])]
+
+
+def _has(checkpoint: str) -> bool:
+    try:
+        checkpoint_ref(checkpoint)
+    except CheckpointError:
+        return False
+    return True
 
 
 @cache

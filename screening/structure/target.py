@@ -35,6 +35,8 @@ class Target:
         Predicted space groups, if there are any.
     volume_per_atom
         Predicted volume (Angstrom^3/atom); without it the one of `symmetry`, or the method's own.
+    pressure
+        Pressure (GPa), for methods that know pressures; the others propose crystals of none.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Target:
     max_atoms: int = DEFAULT_MAX_ATOMS
     symmetry: SymmetryDoc | None = None
     volume_per_atom: float | None = None
+    pressure: float = 0.0
 
     def __post_init__(self) -> None:
         atoms = sum(self.composition.values())

@@ -23,12 +23,14 @@ TRAINERS = {
     "site-likelihood": "screening.structure.sites.train:train_sites",
     "contact-map": "screening.structure.maps.train:train_contact_map",
     "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
+    "cond-cdvae": "screening.structure.cdvae.train:train_cdvae",
     "pressure-data": "screening.pressure.data:train_pressure_data",
     "transformer": "screening.structure.transformer.train:train_transformer",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
 EVALUATORS = {
+    "cond-cdvae": "screening.structure.cdvae.evaluate:evaluate_cdvae",
     "generation": "screening.generation.evaluate:evaluate_generation",
     "energy": "screening.energy.evaluate:evaluate_energy",
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",

@@ -117,7 +117,7 @@ def test_methods_that_have_nothing_add_nothing(two_methods):
 
 
 def test_errors(two_methods):
-    with pytest.raises(InputError, match=r"'three'.*\['contact-map', 'distance-matrix', .*'two'\]"):
+    with pytest.raises(InputError, match=r"'three'.*\['cond-cdvae', 'contact-map', .*'two'\]"):
         pool(two_methods, three=1)
     with pytest.raises(InputError, match=r"methods\['one'\]=-1"):
         pool(two_methods, one=-1)

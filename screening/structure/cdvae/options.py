@@ -1,0 +1,55 @@
+"""Options of ``screening train cond-cdvae``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from screening.training.options import LoopOptions
+
+
+class CdvaeOptions(BaseModel):
+    """Hyperparameters; the paper's where it says them, but for the size of the network."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    width: int = Field(64, ge=8, description="Length of an atom's vector; the paper's 86M: 512")
+    layers: int = Field(3, ge=1, description="Layers of encoder and decoder; the paper's 86M: 6")
+    latent: int = Field(64, ge=1, description="Length of z; the paper: 128 or 512")
+    condition: int = Field(64, ge=8, description="Length of z and condition together")
+    embedding: int = Field(50, ge=1, description="Length of an element's vector in the condition")
+    gaussians: int = Field(80, ge=2, description="Gaussians of the pressure, from -2 to 5")
+    neighbours: int = Field(16, ge=1, description="Neighbours of an atom; the paper: 20")
+    cutoff: float = Field(7.0, gt=0, description="Farthest neighbour (Angstrom)")
+    levels: int = Field(50, ge=2, description="Levels of noise")
+    largest: float = Field(10.0, gt=0, description="Largest noise (Angstrom)")
+    smallest: float = Field(0.01, gt=0, description="Smallest noise (Angstrom)")
+    lattice_weight: float = Field(10.0, ge=0, description="Weight of the loss of the lattice")
+    coordinate_weight: float = Field(10.0, ge=0, description="Weight of the loss of the positions")
+    kl_weight: float = Field(0.01, ge=0, description="Weight of the divergence of z")
+    teacher: float = Field(
+        0.1, ge=0, le=1, description="Share of the steps with the true lattice; the paper: 60 / 600"
+    )
+    max_atoms: int = Field(20, ge=1, le=60, description="Most atoms in the cell")
+    max_pressure: float = Field(60.0, ge=0, description="Labels above this are not used (GPa)")
+    epochs: int = Field(200, ge=1, description="Passes over the crystals")
+    batch_size: int = Field(64, ge=1, description="Crystals per step; the paper: 128")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak; the paper: 1e-4, falling")
+    ema: float = Field(0.999, ge=0, lt=1, description="Decay of the averaged weights")
+    test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
+
+    def network(self) -> dict[str, Any]:
+        """Arguments of `CondCdvae`, but for the statistics of the data."""
+        names = {
+            "width", "layers", "latent", "condition", "embedding", "gaussians", "neighbours",
+            "cutoff", "levels", "largest", "smallest",
+        }  # fmt: skip
+        return self.model_dump(include=names)
+
+    def loop(self) -> LoopOptions:
+        """Hyperparameters of the loop."""
+        names = {"epochs", "batch_size", "learning_rate"}
+        return LoopOptions(
+            **self.model_dump(include=names), ema=self.ema or None, clip_norm=1.0, weight_decay=0.0
+        )

@@ -1,0 +1,224 @@
+"""The networks of Cond-CDVAE: geometry, symmetry, losses."""
+
+import numpy as np
+import pytest
+import torch
+from pymatgen.core import Lattice, Structure
+
+from screening.structure.cdvae.data import Batch
+from screening.structure.cdvae.graph import nearest_image, nearest_neighbours
+from screening.structure.cdvae.network import make_network
+from screening.structure.cdvae.options import CdvaeOptions
+from screening.structure.cdvae.sampling import SamplingOptions, generate, reconstruct
+
+SMALL = CdvaeOptions(width=16, layers=2, latent=8, condition=16, neighbours=8, gaussians=10)
+
+
+def cell(lattice, points, numbers):
+    return np.array(lattice, dtype=float), np.array(points, dtype=float), np.array(numbers)
+
+
+@pytest.fixture
+def crystals():
+    rng = np.random.default_rng(1)
+    return [
+        cell(np.diag([4.0, 4.5, 5.0]) + rng.normal(0, 0.2, (3, 3)), rng.random((n, 3)), numbers)
+        for n, numbers in ((2, [11, 17]), (4, [22, 8, 8, 8]), (3, [29, 29, 79]))
+    ]
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    made = make_network(SMALL.network()).eval()
+    made.standardise({"lattice_mean": torch.tensor([2.5] * 3 + [90.0] * 3)})
+    return made
+
+
+def test_lattices_of_parameters(crystals):
+    batch = Batch.of_cells(crystals, [0.0, 5.0, 10.0])
+    for row, (lattice, _, _) in enumerate(crystals):
+        own = Lattice(batch.lattices[row].double().numpy())
+        expected = Lattice(lattice).get_niggli_reduced_lattice()
+        np.testing.assert_allclose(own.abc, expected.abc, rtol=1e-5)
+        np.testing.assert_allclose(batch.cells[row, :3], own.abc, rtol=1e-5)
+        np.testing.assert_allclose(batch.cells[row, 3:], own.angles, rtol=1e-5)
+    n = torch.tensor([2.0, 4.0, 3.0])[:, None]
+    torch.testing.assert_close(batch.parameters()[:, :3] * n ** (1 / 3), batch.cells[:, :3])
+
+
+def test_true_and_predicted_lattices_are_turned_alike(network, crystals):
+    """The way back from noise is known in the true lattice, and learned in the predicted one."""
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    network.lattice[-1].weight.data.zero_()
+    network.lattice[-1].bias.data.zero_()
+    for row in range(3):
+        network.standardise({"lattice_mean": batch.parameters()[row]})
+        n = (batch.numbers > 0).sum(dim=1)
+        _, lattices = network.predict_lattice(torch.zeros(3, SMALL.condition), n)
+        torch.testing.assert_close(lattices[row], batch.lattices[row], rtol=1e-4, atol=1e-3)
+
+
+def test_a_batch_holds_niggli_cells_of_the_same_crystals(crystals):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    for row, (lattice, points, numbers) in enumerate(crystals):
+        n = len(numbers)
+        own = Structure(Lattice(lattice), numbers, points)
+        there = Structure(
+            Lattice(batch.lattices[row].numpy()), numbers, batch.points[row, :n].numpy()
+        )
+        np.testing.assert_allclose(there.distance_matrix, own.distance_matrix, atol=1e-4)
+    assert batch.rows(torch.tensor([0])).numbers.shape == (1, 2)
+
+
+def test_neighbours_are_those_of_pymatgen(crystals):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    graph = nearest_neighbours(batch.lattices, batch.points, batch.numbers > 0, 6, 7.0)
+    offset = 0
+    for row, (_, _, numbers) in enumerate(crystals):
+        n = len(numbers)
+        structure = Structure(
+            Lattice(batch.lattices[row].double().numpy()), numbers, batch.points[row, :n].numpy()
+        )
+        for atom in range(n):
+            near = sorted(
+                structure.get_neighbors(structure[atom], 7.0), key=lambda x: x.nn_distance
+            )
+            distances = graph.distances[offset + atom].numpy()
+            np.testing.assert_allclose(distances, [x.nn_distance for x in near[:6]], atol=1e-4)
+            first = int(graph.neighbours[offset + atom, 0])
+            assert first - offset == near[0].index
+            ours = graph.units[offset + atom, 0].numpy() * distances[0]
+            np.testing.assert_allclose(ours, near[0].coords - structure[atom].coords, atol=1e-4)
+        offset += n
+
+
+def test_an_isolated_atom_has_no_neighbours():
+    batch = Batch.of_cells([cell(np.eye(3) * 20, [[0, 0, 0]], [18])], [0.0])
+    graph = nearest_neighbours(batch.lattices, batch.points, batch.numbers > 0, 4, 7.0)
+    assert torch.isinf(graph.distances).all()
+    network = make_network(SMALL.network()).eval()
+    losses = network.losses(batch, teacher=True)
+    assert torch.isfinite(losses.coordinates)
+
+
+def test_nearest_images_are_the_shortest(crystals):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    difference = torch.rand(30, 3, generator=torch.Generator().manual_seed(0)) * 6 - 3
+    lattices = batch.lattices[torch.arange(30) % 3]
+    found = nearest_image(difference, lattices)
+    for row in range(30):
+        lattice = Lattice(lattices[row].double().numpy())
+        expected = lattice.get_distance_and_image([0, 0, 0], difference[row].double().numpy())[0]
+        assert float(found[row].norm()) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_decoder_turns_with_the_crystal(network, crystals):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    joint = torch.randn(3, SMALL.condition, generator=torch.Generator().manual_seed(1))
+    score = network.decode(batch, batch.lattices, batch.points, joint)
+    rotation, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2)))
+    turned = network.decode(batch, batch.lattices @ rotation, batch.points, joint)
+    torch.testing.assert_close(turned, score @ rotation, atol=1e-5, rtol=1e-3)
+    shifted = network.decode(batch, batch.lattices, batch.points + 0.37, joint)
+    torch.testing.assert_close(shifted, score, atol=1e-5, rtol=1e-3)
+    assert score.abs().max() > 1e-4
+
+
+def test_the_encoder_knows_neither_order_nor_orientation(network, crystals):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    mean, _ = network.encode(batch, network.conditions(batch))
+    swapped = [cell(lattice, points[::-1], numbers[::-1]) for lattice, points, numbers in crystals]
+    other = Batch.of_cells(swapped, [0.0] * 3)
+    again, _ = network.encode(other, network.conditions(other))
+    torch.testing.assert_close(again, mean, atol=1e-5, rtol=1e-3)
+    assert (mean[0] - mean[1]).abs().max() > 1e-4
+
+
+def test_the_condition_knows_composition_and_pressure(network, crystals):
+    doubled = [*crystals[:1], cell(np.eye(3) * 6, np.zeros((4, 3)), [11, 11, 17, 17])]
+    batch = Batch.of_cells([*doubled, crystals[0]], [0.0, 0.0, 2.0])
+    told = network.conditions(batch)
+    torch.testing.assert_close(told[0], told[1])
+    half = SMALL.embedding
+    torch.testing.assert_close(told[0, :half], told[2, :half])
+    assert (told[0, half:] - told[2, half:]).abs().max() > 0.1
+
+
+def test_a_perfect_decoder_has_no_loss(network, crystals, monkeypatch):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    sigma = 0.05
+    network.get_buffer("sigmas").fill_(sigma)
+    mask = batch.numbers > 0
+
+    def perfect(batch, lattices, points, joint):
+        back = (batch.points - points)[mask]
+        return nearest_image(back, batch.lattices[batch.crystal_of_atom()]) / sigma
+
+    monkeypatch.setattr(network, "decode", perfect)
+    for teacher in (True, False):
+        assert float(network.losses(batch, teacher=teacher).coordinates) < 1e-8
+
+
+def test_without_a_teacher_the_noisy_atoms_lie_in_the_predicted_lattice(
+    network, crystals, monkeypatch
+):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    seen = []
+
+    def note(batch, lattices, points, joint):
+        seen.append(lattices)
+        return torch.zeros(int((batch.numbers > 0).sum()), 3)
+
+    monkeypatch.setattr(network, "decode", note)
+    network.losses(batch, teacher=True)
+    network.losses(batch, teacher=False)
+    torch.testing.assert_close(seen[0], batch.lattices)
+    assert (seen[1] - batch.lattices).abs().max() > 0.1
+    assert not seen[1].requires_grad
+
+
+def test_noise_levels_are_geometric(network):
+    sigmas = network.get_buffer("sigmas")
+    assert len(sigmas) == 50
+    torch.testing.assert_close(sigmas[[0, -1]], torch.tensor([10.0, 0.01]))
+    ratios = sigmas[1:] / sigmas[:-1]
+    torch.testing.assert_close(ratios, ratios[:1].expand(49), rtol=1e-4, atol=0)
+
+
+def test_samples_repeat_and_have_the_composition(network):
+    numbers = [np.array([11, 17]), np.array([22, 8, 8]), np.array([29])]
+    options = SamplingOptions(steps=1, batch_size=2)
+    first, again = (generate(network, numbers, [0, 10, 20], options, seed=3) for _ in range(2))
+    other = generate(network, numbers, [0, 10, 20], options, seed=4)
+    for (lattice, points, species), repeated, wanted in zip(first, again, numbers, strict=True):
+        np.testing.assert_array_equal(species, wanted)
+        np.testing.assert_array_equal(points, repeated[1])
+        assert ((points >= 0) & (points < 1)).all()
+        assert abs(np.linalg.det(lattice)) / len(wanted) > 5
+    assert not np.allclose(first[0][1], other[0][1])
+
+
+def test_reconstruction_keeps_number_and_kind_of_atoms(network, crystals):
+    batch = Batch.of_cells(crystals, [0.0] * 3)
+    made = reconstruct(network, batch, SamplingOptions(steps=1), seed=0)
+    for (_, _, species), (_, _, wanted) in zip(made, crystals, strict=True):
+        np.testing.assert_array_equal(species, wanted)
+
+
+def test_langevin_steps_follow_the_score_to_the_atoms(network, crystals, monkeypatch):
+    """With the true way back as score, atoms end where they belong."""
+    batch = Batch.of_cells(crystals[1:2], [0.0])
+    lattice = batch.lattices
+    monkeypatch.setattr(network, "predict_lattice", lambda joint, _: (joint, lattice))
+    sigmas = iter(network.get_buffer("sigmas").repeat_interleave(4).tolist())
+
+    def score(part, lattices, points, joint):
+        back = (batch.points - points)[0]
+        return nearest_image(back, lattice.expand(len(back), 3, 3)) / next(sigmas)
+
+    monkeypatch.setattr(network, "decode", score)
+    ((_, points, _),) = reconstruct(network, batch, SamplingOptions(steps=4), seed=0)
+    gone = torch.tensor(points).float() - batch.points[0]
+    away = nearest_image(gone, lattice.expand(len(gone), 3, 3)).norm(dim=1)
+    assert away.max() < 0.1
