@@ -59,11 +59,19 @@ class StructureMaker(StageMaker):
     seed: Annotated[int | None, Field(ge=0)] = None
 
     def source(self) -> str | None:
-        """Name the checkpoints that the user has trained, if a method needs one."""
-        from screening.structure import UNBUNDLED
+        """Name the checkpoints of the methods, but for the prototypes' own."""
+        return " ".join(self._digests().values()) or None
 
-        names = [UNBUNDLED[method] for method in sorted(self.methods) if method in UNBUNDLED]
-        return " ".join(self._reference(name).sha256 for name in names) or None
+    def _digests(self) -> dict[str, str]:
+        """SHA-256 of the checkpoint of each method that has one."""
+        from screening.structure import CHECKPOINTS
+
+        used = [method for method in sorted(self.methods) if self.methods[method]]
+        return {
+            method: self._reference(CHECKPOINTS[method]).sha256
+            for method in used
+            if method in CHECKPOINTS
+        }
 
     @stage_job
     def make(
@@ -113,6 +121,8 @@ class StructureMaker(StageMaker):
             ranker=self.ranker,
             energies=self.energies,
         )
+        generators = {name: get_generator(name, sha) for name, sha in self._digests().items()}
+        generators["prototypes"] = prototypes
         outcome = TaskOutcome(unit="compositions")
         for done, (name, formula) in enumerate(zip(candidate_ids, formulas, strict=True), start=1):
             report(self.stage, done, len(formulas), formula)
@@ -133,7 +143,7 @@ class StructureMaker(StageMaker):
                 self.methods,
                 seed,
                 top=self.top,
-                generators={"prototypes": prototypes},
+                generators=generators,
             )
             outcome.n_out += bool(pool)
             if not pool:

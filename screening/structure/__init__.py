@@ -2,8 +2,8 @@
 
 from screening.structure.bank import Bank
 from screening.structure.pool import (
+    CHECKPOINTS,
     PRESSURE_AWARE,
-    UNBUNDLED,
     available_generators,
     build_pool,
     generator_names,
@@ -12,8 +12,8 @@ from screening.structure.pool import (
 from screening.structure.target import Proposal, StructureGenerator, Target
 
 __all__ = [
+    "CHECKPOINTS",
     "PRESSURE_AWARE",
-    "UNBUNDLED",
     "Bank",
     "Proposal",
     "StructureGenerator",

@@ -38,8 +38,13 @@ GENERATORS = {
 }
 """Name of a method -> 'module:class' of its generator, imported when it is first used."""
 
-UNBUNDLED = {"cond-cdvae": "cond-cdvae"}
-"""Methods whose checkpoint is not in the package but trained by the user -> its name."""
+CHECKPOINTS = {
+    "cond-cdvae": "cond-cdvae",  # not in the package: the user trains it
+    "contact-map": "maps",
+    "distance-matrix": "maps",
+    "transformer": "transformer",
+}
+"""Methods that need a checkpoint -> its name. Bank and ranker are chosen with the prototypes."""
 
 PRESSURE_AWARE = frozenset({"cond-cdvae"})
 """Methods that propose other crystals at another pressure."""
@@ -66,7 +71,9 @@ def generator_names() -> list[str]:
 
 def available_generators() -> list[str]:
     """Names of the methods whose checkpoints are there, bundled or the user's."""
-    return [name for name in generator_names() if name not in UNBUNDLED or _has(UNBUNDLED[name])]
+    return [
+        name for name in generator_names() if name not in CHECKPOINTS or _has(CHECKPOINTS[name])
+    ]
 
 
 def _has(checkpoint: str) -> bool:
