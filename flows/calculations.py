@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from jobflow import Job
 
-    from makers.gpaw_flows import GpawFlow
-    from makers.vasp_flows import VaspFlow
+    from makers.calculation import CalculationFlow
 
 LOCAL_MANAGER = "jobflow.managers.local"
 
@@ -33,7 +32,7 @@ def on_fireworks() -> bool:
 
 
 def calculated(
-    flows: Sequence[VaspFlow | GpawFlow], then: Callable[[dict[str, str]], list[Job]]
+    flows: Sequence[CalculationFlow], then: Callable[[dict[str, str]], list[Job]]
 ) -> Response[Any]:
     """Run flows of atomate2, then jobs of ours.
 
@@ -54,7 +53,7 @@ def calculated(
     return Response(detour=Flow(then(reasons), name="DFT"))
 
 
-def _run_here(flows: Sequence[VaspFlow | GpawFlow]) -> dict[str, str]:
+def _run_here(flows: Sequence[CalculationFlow]) -> dict[str, str]:
     database = open_database()
     folder = get_settings().calculations
     folder.mkdir(parents=True, exist_ok=True)

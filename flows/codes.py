@@ -12,14 +12,13 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
-    from makers.gpaw_flows import GpawFlow
+    from makers.calculation import CalculationFlow
     from makers.validation import ValidationMaker
-    from makers.vasp_flows import VaspFlow
     from screening.gpaw import GpawSettings
     from screening.phonon import PhononPlan
 
 
-def relaxation(maker: ValidationMaker, structure: Structure, label: str) -> VaspFlow | GpawFlow:
+def relaxation(maker: ValidationMaker, structure: Structure, label: str) -> CalculationFlow:
     """Return the flow that relaxes a structure and computes its energy."""
     if maker.code == "gpaw":
         from makers import gpaw_flows
@@ -30,9 +29,7 @@ def relaxation(maker: ValidationMaker, structure: Structure, label: str) -> Vasp
     return vasp_flows.relaxation_flow(structure, maker.vasp_options(), label)
 
 
-def phonons(
-    maker: ValidationMaker, plan: PhononPlan, label: str, *, born: bool
-) -> VaspFlow | GpawFlow:
+def phonons(maker: ValidationMaker, plan: PhononPlan, label: str, *, born: bool) -> CalculationFlow:
     """Return the flow that computes the forces of a plan; GPAW computes no Born charges here."""
     if maker.code == "gpaw":
         from makers import gpaw_flows

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from jobflow import Job
 
     from flows.campaign import CampaignMaker
-    from makers.gpaw_flows import GpawFlow
-    from makers.vasp_flows import VaspFlow
+    from makers.calculation import CalculationFlow
 
 GAP = 0.1
 """Crystals with at least this gap have Born charges (eV)."""
@@ -86,7 +85,7 @@ def _relaxations(
 ) -> Response[Any]:
     """Relax what is not in the database yet."""
     database = open_database()
-    flows: dict[str, VaspFlow | GpawFlow] = {}
+    flows: dict[str, CalculationFlow] = {}
     hours: dict[str, float] = {}
     documents = {name: get_structure(database, name) for name in [*candidates, *competing]}
     compressed = sorted(name for name, one in documents.items() if _pressure(one))
@@ -161,7 +160,7 @@ def after_dft_hulls(
     database = open_database()
     ids = [name for hull in hulls for name in hull.ids]
     phonons = maker.phonon_maker()
-    flows: dict[str, VaspFlow | GpawFlow] = {}
+    flows: dict[str, CalculationFlow] = {}
     impossible: dict[str, str] = {}
     hours: dict[str, float] = {}
     wanted = _stable(database, maker, structure_ids, ids) if maker.phonons else []
@@ -230,7 +229,7 @@ def _gap(document: StructureDoc) -> float:
     return (document.dft.band_gap or 0.0) if document.dft else 0.0
 
 
-def _wait(flow: VaspFlow | GpawFlow | None, reasons: dict[str, str]) -> dict[str, Any]:
+def _wait(flow: CalculationFlow | None, reasons: dict[str, str]) -> dict[str, Any]:
     """Let a job wait for a flow on FireWorks; here the flow has run already."""
     if flow is None:
         return {}

@@ -5,11 +5,12 @@ They have the shape of the flows that validate structures by VASP.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from jobflow import Flow, OnMissing
+from jobflow import Flow
 
+from makers.calculation import CalculationFlow
 from makers.gpaw import GpawRelaxMaker, GpawStaticMaker
 from makers.gpaw_phonon import GpawPhononMaker
 
@@ -24,29 +25,7 @@ FORCES = {"density_tolerance": 1e-6}
 """Convergence of calculations whose forces are differentiated."""
 
 
-@dataclass(frozen=True)
-class GpawFlow:
-    """Jobs of GPAW, and where their results will be.
-
-    Attributes
-    ----------
-    flow
-        The jobs.
-    result
-        jobflow's uuid of the last document.
-    runs
-        Name of each GPAW job that is known now -> its uuid.
-    ready
-        A reference to the last document, for jobs that must wait for it.
-    """
-
-    flow: Flow
-    result: str
-    runs: dict[str, str]
-    ready: Any
-
-
-def relaxation_flow(structure: Structure, options: GpawSettings, label: str) -> GpawFlow:
+def relaxation_flow(structure: Structure, options: GpawSettings, label: str) -> CalculationFlow:
     """Relax, then a static calculation with the k-points of the relaxed cell.
 
     One relaxation is enough: GPAW chooses its plane waves anew for each cell.
@@ -55,7 +34,7 @@ def relaxation_flow(structure: Structure, options: GpawSettings, label: str) -> 
     static = GpawStaticMaker(**asdict(options)).make(relax.output.structure)
     flow = Flow([relax, static], name=label)
     runs = {"relax": relax.uuid, "static": static.uuid}
-    return _tolerant(flow, static.uuid, runs, static.output.dir_name, label)
+    return CalculationFlow.tolerant(flow, static.uuid, runs, static.output.dir_name, label)
 
 
 def phonon_flow(
@@ -65,7 +44,7 @@ def phonon_flow(
     label: str,
     *,
     displacement: float = 0.01,
-) -> GpawFlow:
+) -> CalculationFlow:
     """Relax tightly, then compute the forces of displacements and what atomate2 makes of them.
 
     Parameters
@@ -93,13 +72,6 @@ def phonon_flow(
     jobs = [job for job, _ in flow.iterflow()]
     tight = next(job for job in jobs if job.name == "tight relax")
     last = jobs[-1]
-    return _tolerant(flow, last.uuid, {"tight relax": tight.uuid}, last.output.code, label)
-
-
-def _tolerant(flow: Flow, result: str, runs: dict[str, str], ready: Any, label: str) -> GpawFlow:
-    """Let later jobs run, and end, without the results of one that failed."""
-    flow.update_config(
-        {"on_missing_references": OnMissing.NONE}, attributes=["on_missing_references"]
+    return CalculationFlow.tolerant(
+        flow, last.uuid, {"tight relax": tight.uuid}, last.output.code, label
     )
-    flow.append_name(f"{label}: ", prepend=True)
-    return GpawFlow(flow, result, runs, ready)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jobflow import Flow, OnMissing
+from jobflow import Flow
 
+from makers.calculation import CalculationFlow
 from makers.vasp import VaspOptions, phonon_maker, relax_maker, static_maker
 
 if TYPE_CHECKING:
@@ -15,41 +15,19 @@ if TYPE_CHECKING:
     from screening.phonon import PhononPlan
 
 
-@dataclass(frozen=True)
-class VaspFlow:
-    """Jobs of atomate2, and where their results will be.
-
-    Attributes
-    ----------
-    flow
-        The jobs.
-    result
-        jobflow's uuid of the last document.
-    runs
-        Name of each VASP job that is known now -> its uuid.
-    ready
-        A reference to the last document, for jobs that must wait for it.
-    """
-
-    flow: Flow
-    result: str
-    runs: dict[str, str]
-    ready: Any
-
-
-def relaxation_flow(structure: Structure, options: VaspOptions, label: str) -> VaspFlow:
+def relaxation_flow(structure: Structure, options: VaspOptions, label: str) -> CalculationFlow:
     """Relax twice, then a static calculation."""
     relax = relax_maker(options).make(structure)
     static = static_maker(options).make(relax.output.structure, prev_dir=relax.output.dir_name)
     flow = Flow([relax, static], name=label)
     names = ("relax 1", "relax 2", "static")
     runs = {name: job.uuid for name, (job, _) in zip(names, flow.iterflow(), strict=True)}
-    return _tolerant(flow, static.uuid, runs, static.output.dir_name, label)
+    return CalculationFlow.tolerant(flow, static.uuid, runs, static.output.dir_name, label)
 
 
 def phonon_flow(
     plan: PhononPlan, options: VaspOptions, label: str, *, displacement: float, born: bool
-) -> VaspFlow:
+) -> CalculationFlow:
     """Compute the forces of a plan, and what atomate2 makes of them."""
     maker = phonon_maker(options, displacement=displacement, born=born)
     supercell = plan.supercell.T.tolist()  # phonopy's matrices act on column vectors
@@ -59,16 +37,4 @@ def phonon_flow(
     tight = [job.uuid for job in jobs if job.name.startswith("tight relax")]
     runs = {f"tight relax {number}": uuid for number, uuid in enumerate(tight, start=1)}
     last = jobs[-1]
-    return _tolerant(flow, last.uuid, runs, last.output.code, label)
-
-
-def _tolerant(flow: Flow, result: str, runs: dict[str, str], ready: Any, label: str) -> VaspFlow:
-    """Let later jobs run, and end, without the results of one that failed.
-
-    Otherwise what collects the results would wait for ever on FireWorks.
-    """
-    flow.update_config(
-        {"on_missing_references": OnMissing.NONE}, attributes=["on_missing_references"]
-    )
-    flow.append_name(f"{label}: ", prepend=True)
-    return VaspFlow(flow, result, runs, ready)
+    return CalculationFlow.tolerant(flow, last.uuid, runs, last.output.code, label)
