@@ -139,8 +139,8 @@ def _material(database: Database, row: dict[str, Any]) -> LineageNode:
     structures = database.rows("structures", query, STRUCTURE_FIELDS)
     found = {item["structure_id"]: item for item in structures}
     node.parents = [
-        *_phonons(database, row["structure_id"]),
         *(_structure(database, found[name]) for name in members if name in found),
+        *_phonons(database, row["structure_id"]),
     ]
     return node
 

@@ -159,7 +159,7 @@ class Walker:
         step = len(self.energies) - 1
         if self.frames and self.frames[-1].step % self.stride:
             self.frames.pop()  # was the last one until now
-        if len(self.frames) == MOST_FRAMES - 1:
+        if len(self.frames) == MOST_FRAMES:
             self.stride *= 2
             self.frames = [frame for frame in self.frames if frame.step % self.stride == 0]
         positions, cell = self.crystal.positions, self.crystal.cell
