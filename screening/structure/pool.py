@@ -54,8 +54,7 @@ FUSION = 60
 WEIGHTS = {"transformer": 0.5}
 """What a method's vote weighs beside the 1 of all others.
 
-With 0.3 to 0.5 for the transformer, pools with prototypes found most on 87 formulas of its
-validation part (78 % first, 95 % of 20; prototypes alone 77 and 94 %; with 1, 76 and 93 %).
+Chosen on 87 formulas of the transformer's validation part, see docs/methods.md.
 """
 REFUSED = 0.25
 """Fingerprint difference above which two crystals are not offered to StructureMatcher.

@@ -221,7 +221,7 @@ def test_lineage_leads_back_to_the_generated_batch(here):
         kinds = []
         while node["parents"]:
             kinds.append(node["kind"])
-            node = node["parents"][-1]
+            node = node["parents"][0]
         assert kinds == ["material", "structure", "structure", "candidate"]
         assert node["kind"] == "sample"
         batch = json.loads(here("show", node["id"])[0])
