@@ -97,7 +97,7 @@ def test_lineage_goes_back_to_the_sample(finished):
         kinds = []
         while node.parents:
             kinds.append(node.kind)
-            node = node.parents[-1]
+            node = node.parents[0]
         assert kinds == ["material", "structure", "structure", "candidate"]
         assert node.kind == "sample"
         batch = database.get(BatchDoc, node.identifier)
