@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from pymatgen.analysis.structure_matcher import StructureMatcher
@@ -171,18 +169,11 @@ class TestBundledBank:
         generator.generate(Target("NaCl"), 1)
         return generator
 
-    def test_loads_fast(self):
-        start = time.process_time()
-        _ = Bank.load().lookup
-        assert time.process_time() - start < 0.5
-
     @pytest.mark.parametrize(
         ("formula", "group"), [("NaCl", 225), ("MgAl2O4", 227), ("TiO2", None), ("LiFePO4", None)]
     )
-    def test_answers_fast(self, generator, formula, group):
-        start = time.process_time()
+    def test_answers(self, generator, formula, group):
         proposals = generator.generate(Target(formula, max_atoms=28), 20)
-        assert time.process_time() - start < 1
         assert proposals
         if group:
             assert proposals[0].parameters["space_group"] == group
