@@ -16,6 +16,7 @@ from screening.structure.maps.templates import DISTANCE_UNIT, MEAN_DISTANCE
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
     from screening.schemas import CheckpointRef
     from screening.structure.maps.data import Batch
@@ -90,16 +91,21 @@ class MapModel:
 
     def predict(self, inputs: Batch) -> Maps:
         """Predict all pairs of some crystals."""
-        parts = []
-        with torch.no_grad():
-            for rows in torch.arange(len(inputs.numbers)).split(_CHUNK):
-                batch = inputs.rows(rows)
-                outputs = self.network(batch)
-                contacts = outputs[..., :CONTACTS].sigmoid()
-                distances = decode(outputs, self.centres, batch)[..., None]
-                parts.append(torch.cat([contacts, distances], dim=-1))
-        values = torch.cat(parts).numpy()
-        return Maps(values[..., 0], values[..., 1], values[..., 2])
+        return predict_maps(self.network, self.centres, inputs)
+
+
+def predict_maps(network: nn.Module, centres: torch.Tensor, inputs: Batch) -> Maps:
+    """Predict all pairs of some crystals with a network in eval mode."""
+    parts = []
+    with torch.no_grad():
+        for rows in torch.arange(len(inputs.numbers)).split(_CHUNK):
+            batch = inputs.rows(rows)
+            outputs = network(batch)
+            contacts = outputs[..., :CONTACTS].sigmoid()
+            distances = decode(outputs, centres, batch)[..., None]
+            parts.append(torch.cat([contacts, distances], dim=-1))
+    values = torch.cat(parts).cpu().numpy()
+    return Maps(values[..., 0], values[..., 1], values[..., 2])
 
 
 def centres_of(n_bins: int, limits: tuple[float, float]) -> torch.Tensor:

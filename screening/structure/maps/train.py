@@ -9,20 +9,30 @@ import torch
 from torch.nn import functional
 
 from screening import __version__
-from screening.checkpoints import Card, save_checkpoint
+from screening.checkpoints import Card, load_checkpoint, save_checkpoint
 from screening.errors import InputError
+from screening.features.network import restore
 from screening.identity import content_hash
 from screening.metrics.contacts import covalent_contacts
 from screening.schemas import CheckpointRef
 from screening.structure.bank import Bank
+from screening.structure.maps.alignment import arrange_all
 from screening.structure.maps.data import prepare, select_rows
-from screening.structure.maps.model import MODEL_CLASS, MapModel, centres_of, decode
+from screening.structure.maps.further import further_crystals
+from screening.structure.maps.model import MODEL_CLASS, MapModel, centres_of, decode, predict_maps
 from screening.structure.maps.network import CONTACTS, make_network
 from screening.structure.maps.options import MapOptions, subset_mask
-from screening.structure.maps.scores import measure
+from screening.structure.maps.scores import measure, measure_each
 from screening.structure.maps.targets import bin_edges, vesta_contacts
 from screening.training.curves import columns
-from screening.training.data import STRUCTURE_COLUMNS, describe, fingerprints, held_out, read_table
+from screening.training.data import (
+    STRUCTURE_COLUMNS,
+    canonical_formulas,
+    describe,
+    fingerprints,
+    held_out,
+    read_table,
+)
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import FitResult, fit, seeded
 from screening.training.request import TrainRequest, parse_options, plain_metrics
@@ -31,9 +41,11 @@ from screening.training.state import clear_states, state_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from screening.checkpoints.card import DataSource
     from screening.structure.maps.data import Crystals
 
 REFERENCES = [
@@ -62,26 +74,17 @@ def train_distance_matrix(request: TrainRequest) -> Card:
 
 def _train(request: TrainRequest, head: str) -> Card:
     options = parse_options(MapOptions, {"heads": head} | request.options)
-    if len(request.data) != 1:
-        raise InputError(f"{len(request.data)} files: maps are trained on one structure table")
-    table = read_table(request.data[0], STRUCTURE_COLUMNS)
-    table = select_rows(table, options.max_atoms, metals=options.metals)
-    table = table[subset_mask(table, options.subset)]
-    test = held_out(table["formula"].tolist(), fraction=options.test_fraction, seed=request.seed)
-    if test.all() or not test.any():
-        raise InputError(
-            f"{request.data[0]}: of {len(table)} usable crystals {int(test.sum())} are held out: "
-            "give more data or another test_fraction"
-        )
-    hidden = table["formula"][test].tolist()
+    learned, watched, tested = _split(request, options)
+    hidden = [*tested["formula"].tolist(), *watched["formula"].tolist()]
     bank = None if options.bank == "none" else Bank.load(options.bank).without(hidden)
-    crystals = prepare(table[~test], bank, options.max_atoms)
-    network, result = _fit(request, options, crystals)
+    known = prepare(learned, bank, options.max_atoms)
+    crystals, formulas = _with_further(request, options, bank, known, learned, hidden)
+    network, result = _fit(request, options, crystals, prepare(watched, None, options.max_atoms))
     tensors: dict[str, NDArray[Any]] = {
         f"network.{name}": (value.half() if value.is_floating_point() else value).cpu().numpy()
         for name, value in network.state_dict().items()
     }
-    tensors["seen_formulas"] = fingerprints(table["formula"][~test].tolist())
+    tensors["seen_formulas"] = fingerprints(formulas)
     arguments = {
         "network": options.network(),
         "limits": options.limits,
@@ -90,7 +93,7 @@ def _train(request: TrainRequest, head: str) -> Card:
     }
     ref = CheckpointRef(name=request.out.name, version=__version__, sha256="")
     model = MapModel(arguments, tensors, ref)
-    measured = prepare(table[test], bank, options.max_atoms)
+    measured = prepare(tested, bank, options.max_atoms)
     card = Card(
         name=request.out.name,
         version=__version__,
@@ -98,15 +101,17 @@ def _train(request: TrainRequest, head: str) -> Card:
         description="Contacts and distances of all pairs of atoms, from a composition.",
         arguments=arguments,
         hyperparameters=options.model_dump(),
-        data=[describe(request.data[0], len(table))],
+        data=_sources(request, len(known) + len(watched) + len(tested), len(crystals) - len(known)),
         split={
             "by": "formula, lowest energy of each",
             "test_fraction": options.test_fraction,
             "seed": request.seed,
-            "n_train": len(crystals),
+            "n_train": len(known),
+            "n_further": len(crystals) - len(known),
+            "n_watched": len(watched),
             "n_test": len(measured),
         },
-        metrics=plain_metrics(measure(model, crystals, measured, request.seed)),
+        metrics=plain_metrics(measure(model, known, measured, request.seed)),
         history={"maps": columns(result.history)},
         seed=request.seed,
         wall_time=result.wall_time,
@@ -119,17 +124,77 @@ def _train(request: TrainRequest, head: str) -> Card:
     return card
 
 
+def _split(request: TrainRequest, options: MapOptions) -> list[pd.DataFrame]:
+    """Rows that are learned, that are watched in training, and that are measured, by formula."""
+    table = read_table(request.data[0], STRUCTURE_COLUMNS)
+    both = select_rows(table, options.max_atoms, metals=options.metals or options.learn_metals)
+    both = both[subset_mask(both, options.subset)]
+    test = held_out(both["formula"].tolist(), fraction=options.test_fraction, seed=request.seed)
+    formulas = both["formula"].tolist()
+    watched = held_out(formulas, fraction=options.watched, seed=request.seed + 1) & ~test
+    learned, *others = (both[rows] for rows in (~test & ~watched, watched, test))
+    hidden = [select_rows(rows, options.max_atoms, metals=options.metals) for rows in others]
+    if not len(learned) or not len(hidden[-1]):
+        raise InputError(
+            f"{request.data[0]}: of {len(both)} usable crystals {int(test.sum())} are held out: "
+            "give more data or another test_fraction"
+        )
+    return [learned, *hidden]
+
+
+def _with_further(  # noqa: PLR0917 - one step of the training
+    request: TrainRequest,
+    options: MapOptions,
+    bank: Bank | None,
+    known: Crystals,
+    learned: pd.DataFrame,
+    hidden: list[str],
+) -> tuple[Crystals, list[str]]:
+    """Add the crystals that the bank makes of a second file; gives all formulas, too."""
+    formulas = learned["formula"].tolist()
+    if len(request.data) != (2 if options.further else 1):
+        raise InputError(
+            f"{len(request.data)} files and further={options.further}: maps are trained on one "
+            "structure table, and with further=N on N formulas of a second file"
+        )
+    if not options.further:
+        return known, formulas
+    if bank is None:
+        raise InputError("further crystals are made by a bank: leave bank=none out")
+    names = read_table(request.data[1], ("formula",))["formula"].unique().tolist()
+    further, added = further_crystals(
+        bank,
+        canonical_formulas(names),
+        options.further,
+        max_atoms=options.max_atoms,
+        without=[*formulas, *hidden],
+        seed=request.seed,
+    )
+    return known.joined(further), formulas + added
+
+
+def _sources(request: TrainRequest, rows: int, further: int) -> list[DataSource]:
+    """Describe the files."""
+    counts = (rows, further)
+    return [describe(path, count) for path, count in zip(request.data, counts, strict=False)]
+
+
 def _fit(
-    request: TrainRequest, options: MapOptions, crystals: Crystals
+    request: TrainRequest, options: MapOptions, crystals: Crystals, watched: Crystals
 ) -> tuple[nn.Module, FitResult]:
     with seeded(request.seed):
-        network = make_network(options.network()).to(request.device)
+        network = make_network(options.network())
+    if options.start:
+        _start(network, options.start)
+    network = network.to(request.device)
     result = fit(
         network,
         map_loss(crystals, options, request.device),
         len(crystals),
         options.loop(),
         seed=request.seed,
+        sizes=(crystals.inputs.numbers > 0).sum(dim=1).numpy(),
+        watch=_watch(watched, options, request) if len(watched) else None,
         state=state_folder(request) / "maps.safetensors",
         key=content_hash(crystals.own, crystals.aligned, options.model_dump()),
         label="maps",
@@ -137,12 +202,39 @@ def _fit(
     return network, result
 
 
+def _watch(
+    crystals: Crystals, options: MapOptions, request: TrainRequest
+) -> Callable[[nn.Module], float]:
+    """Make the metric of the training curve: the mean error of distances (Angstrom)."""
+    inputs = crystals.inputs.to(request.device)
+    centres = centres_of(options.n_bins, options.limits).to(request.device)
+
+    def error(network: nn.Module) -> float:
+        maps = predict_maps(network, centres, inputs)
+        found, _ = measure_each({"composition": maps}, crystals, request.seed)
+        return float(found["composition"]["rmse"])
+
+    return error
+
+
+def _start(network: nn.Module, name: str) -> None:
+    """Take the weights of a checkpoint."""
+    try:
+        restore(network, load_checkpoint(name).tensors, "network.")
+    except (KeyError, RuntimeError) as error:
+        raise InputError(
+            f"start={name!r} has other weights than these options need: give the widths, layers "
+            f"and bins that it was trained with ({error})"
+        ) from None
+
+
 def map_loss(
     crystals: Crystals, options: MapOptions, device: str
 ) -> Callable[[nn.Module, Tensor], Tensor]:
     """Make the loss of some crystals; in a share of them the templates are hidden.
 
-    With templates the atoms are in the order of the first one, without in their own order.
+    With templates the atoms are in the order of the first one, without in their own order; with
+    ``exchange`` equal atoms are then exchanged so that the distances are nearest to the predicted.
     """
     inputs = crystals.inputs.to(device)
     numbers = crystals.inputs.numbers.numpy()
@@ -159,12 +251,16 @@ def map_loss(
 
     def loss(network: nn.Module, rows: Tensor) -> Tensor:
         shown = known[rows] & (torch.rand(len(rows), device=device) >= options.hidden)
-        batch = inputs.rows(rows).masked(shown)
-        own, aligned = ({k: v[rows] for k, v in part.items()} for part in targets)
+        batch = inputs.rows(rows).masked(shown).trimmed()
+        n = batch.numbers.shape[1]
+        own, aligned = ({k: v[rows, :n, :n] for k, v in part.items()} for part in targets)
         pick = shown[:, None, None]
         distances = torch.where(pick, aligned["distances"], own["distances"])
         contacts = torch.where(pick[..., None], aligned["contacts"], own["contacts"])
         outputs = network(batch)
+        if options.exchange:
+            order = _exchanged(decode(outputs, centres, batch), distances, batch.numbers)
+            distances, contacts = distances[order], contacts[order]
         value = torch.zeros_like(distances)
         if "contact" in options.heads:
             logits = outputs[..., :CONTACTS]
@@ -180,6 +276,15 @@ def map_loss(
         return _mean_over_pairs(value, batch.numbers > 0)
 
     return loss
+
+
+def _exchanged(predicted: Tensor, true: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Index that exchanges equal atoms of targets ``(b, n, n)`` to fit the predicted distances."""
+    matrices = (values.detach().double().cpu().numpy() for values in (predicted, true))
+    orders = arrange_all(*matrices, numbers.cpu().numpy())
+    order = torch.from_numpy(orders).to(numbers.device)
+    rows = torch.arange(len(order), device=order.device)[:, None, None]
+    return rows, order[:, :, None], order[:, None]
 
 
 def _contacts(distances: NDArray[np.float32], numbers: NDArray[np.int64]) -> Tensor:
