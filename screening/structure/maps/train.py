@@ -32,6 +32,7 @@ from screening.training.data import (
     fingerprints,
     held_out,
     read_table,
+    unseen,
 )
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import FitResult, fit, seeded
@@ -39,7 +40,7 @@ from screening.training.request import TrainRequest, parse_options, plain_metric
 from screening.training.state import clear_states, state_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -74,17 +75,20 @@ def train_distance_matrix(request: TrainRequest) -> Card:
 
 def _train(request: TrainRequest, head: str) -> Card:
     options = parse_options(MapOptions, {"heads": head} | request.options)
-    learned, watched, tested = _split(request, options)
+    start = load_checkpoint(options.start).tensors if options.start else None
+    learned, watched, tested = _split(request, options, start)
     hidden = [*tested["formula"].tolist(), *watched["formula"].tolist()]
     bank = None if options.bank == "none" else Bank.load(options.bank).without(hidden)
     known = prepare(learned, bank, options.max_atoms)
     crystals, formulas = _with_further(request, options, bank, known, learned, hidden)
-    network, result = _fit(request, options, crystals, prepare(watched, None, options.max_atoms))
+    curve = prepare(watched, None, options.max_atoms)
+    network, result = _fit(request, options, crystals, curve, start)
     tensors: dict[str, NDArray[Any]] = {
         f"network.{name}": (value.half() if value.is_floating_point() else value).cpu().numpy()
         for name, value in network.state_dict().items()
     }
-    tensors["seen_formulas"] = fingerprints(formulas)
+    seen = fingerprints([*formulas, *watched["formula"].tolist()])
+    tensors["seen_formulas"] = seen if start is None else np.union1d(seen, start["seen_formulas"])
     arguments = {
         "network": options.network(),
         "limits": options.limits,
@@ -124,8 +128,13 @@ def _train(request: TrainRequest, head: str) -> Card:
     return card
 
 
-def _split(request: TrainRequest, options: MapOptions) -> list[pd.DataFrame]:
-    """Rows that are learned, that are watched in training, and that are measured, by formula."""
+def _split(
+    request: TrainRequest, options: MapOptions, start: Mapping[str, NDArray[Any]] | None
+) -> list[pd.DataFrame]:
+    """Rows that are learned, that are watched in training, and that are measured, by formula.
+
+    What the checkpoint has seen that the training starts from is not measured.
+    """
     table = read_table(request.data[0], STRUCTURE_COLUMNS)
     both = select_rows(table, options.max_atoms, metals=options.metals or options.learn_metals)
     both = both[subset_mask(both, options.subset)]
@@ -134,6 +143,9 @@ def _split(request: TrainRequest, options: MapOptions) -> list[pd.DataFrame]:
     watched = held_out(formulas, fraction=options.watched, seed=request.seed + 1) & ~test
     learned, *others = (both[rows] for rows in (~test & ~watched, watched, test))
     hidden = [select_rows(rows, options.max_atoms, metals=options.metals) for rows in others]
+    if start is not None:
+        own = hidden[-1]
+        hidden[-1] = own[unseen(own["formula"].tolist(), start["seen_formulas"])]
     if not len(learned) or not len(hidden[-1]):
         raise InputError(
             f"{request.data[0]}: of {len(both)} usable crystals {int(test.sum())} are held out: "
@@ -180,12 +192,16 @@ def _sources(request: TrainRequest, rows: int, further: int) -> list[DataSource]
 
 
 def _fit(
-    request: TrainRequest, options: MapOptions, crystals: Crystals, watched: Crystals
+    request: TrainRequest,
+    options: MapOptions,
+    crystals: Crystals,
+    watched: Crystals,
+    start: Mapping[str, NDArray[Any]] | None,
 ) -> tuple[nn.Module, FitResult]:
     with seeded(request.seed):
         network = make_network(options.network())
-    if options.start:
-        _start(network, options.start)
+    if start is not None:
+        _start(network, start, options.start)
     network = network.to(request.device)
     result = fit(
         network,
@@ -217,10 +233,10 @@ def _watch(
     return error
 
 
-def _start(network: nn.Module, name: str) -> None:
+def _start(network: nn.Module, tensors: Mapping[str, NDArray[Any]], name: str) -> None:
     """Take the weights of a checkpoint."""
     try:
-        restore(network, load_checkpoint(name).tensors, "network.")
+        restore(network, dict(tensors), "network.")
     except (KeyError, RuntimeError) as error:
         raise InputError(
             f"start={name!r} has other weights than these options need: give the widths, layers "

@@ -41,12 +41,12 @@ def test_further_crystals_are_what_the_bank_expects(small_bank):
     row = formulas.index("NaCl")
     numbers = found.inputs.numbers[row]
     assert sorted(numbers[numbers > 0].tolist()) == [11, 17]
-    expected = prepare_cell_distance(small_bank)
+    expected = shortest_distance(small_bank)
     assert found.own[row, 0, 1] == pytest.approx(expected, rel=0.05)
     assert not found.inputs.crystals.any()
 
 
-def prepare_cell_distance(bank):
+def shortest_distance(bank):
     cell = likely_cell(bank, {11: 1, 17: 1}, 2)
     step = cell[1][1] - cell[1][0]
     shifts = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3, indexing="ij"), -1).reshape(-1, 3)
@@ -108,11 +108,15 @@ def test_training_takes_further_formulas_and_a_start(textbook_file, bank_folder,
     assert np.isfinite(card.history["maps"]["metric"]).all()
     assert [source.name for source in card.data] == [textbook_file.name, "further.parquet"]
     seen = load_checkpoint(str(first)).tensors["seen_formulas"]
-    assert len(seen) == card.split["n_train"] + card.split["n_further"]
+    parts = (card.split[f"n_{part}"] for part in ("train", "further", "watched"))
+    assert len(seen) == sum(parts)
     assert not np.isin(fingerprints(["CuZn"]), seen).any()
 
     second = options | {"start": str(first), "exchange": "true", "learning_rate": "1e-9"}
     train("contact-map", TrainRequest((textbook_file,), tmp_path / "second", options=second))
+    again = load_checkpoint(str(tmp_path / "second"))
+    assert set(seen) <= set(again.tensors["seen_formulas"])
+    assert again.card.metrics["n"] == card.metrics["n"]
     weights = (load_checkpoint(str(folder)).tensors for folder in (first, tmp_path / "second"))
     old, new = (tensors["network.element.weight"].astype(float) for tensors in weights)
     assert new == pytest.approx(old, abs=1e-3)
