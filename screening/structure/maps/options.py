@@ -98,8 +98,12 @@ class MapOptions(BaseModel):
             "legacy_features": self.legacy_features,
         }
         if self.architecture == "residual":
-            own = {"widths": self.widths, "pair_widths": self.pair_widths, "blocks": self.blocks}
-            return shared | own
+            return shared | {
+                "widths": self.widths,
+                "pair_widths": self.pair_widths,
+                "blocks": self.blocks,
+                "size": self.max_atoms,
+            }
         return shared | {
             "width": self.width,
             "pair_width": self.pair_width,

@@ -36,7 +36,7 @@ class Search:
     size
         Crystals in the population of each assignment.
     assignments
-        Choices of Wyckoff positions that are drawn for each space group; equal ones count once.
+        Most choices of Wyckoff positions for each space group.
     halving
         Whether the worse half of the assignments is given up after 1/8, 1/4 and 1/2 of the
         evaluations (Jamieson & Talwalkar 2016, arXiv:1502.07943).

@@ -198,6 +198,9 @@ def _fit(
     watched: Crystals,
     start: Mapping[str, NDArray[Any]] | None,
 ) -> tuple[nn.Module, FitResult]:
+    sizes = None
+    if options.architecture == "transformer":  # batches of one size spoil batch normalisation
+        sizes = (crystals.inputs.numbers > 0).sum(dim=1).numpy()
     with seeded(request.seed):
         network = make_network(options.network())
     if start is not None:
@@ -209,7 +212,7 @@ def _fit(
         len(crystals),
         options.loop(),
         seed=request.seed,
-        sizes=(crystals.inputs.numbers > 0).sum(dim=1).numpy(),
+        sizes=sizes,
         watch=_watch(watched, options, request) if len(watched) else None,
         state=state_folder(request) / "maps.safetensors",
         key=content_hash(crystals.own, crystals.aligned, options.model_dump()),

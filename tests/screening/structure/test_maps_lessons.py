@@ -58,8 +58,13 @@ def test_nothing_likely_is_an_error(small_bank):
         further_crystals(small_bank, ["Xe17O3"], 5, max_atoms=6, without=[], seed=0)
 
 
-def test_trimming_changes_no_prediction(crystals):
-    network = make_network(MapOptions(width=16, pair_width=8, layers=1).network()).eval()
+@pytest.mark.parametrize("architecture", ["transformer", "residual"])
+def test_trimming_changes_no_prediction(architecture, crystals):
+    options = MapOptions(
+        architecture=architecture, width=16, pair_width=8, layers=1, max_atoms=6,
+        widths=(8,), pair_widths=(8,), blocks=1,
+    )  # fmt: skip
+    network = make_network(options.network()).eval()
     pairs = (crystals.inputs.numbers > 0).sum(dim=1) == 2
     batch = crystals.inputs.rows(torch.nonzero(pairs)[:5, 0])
     trimmed = batch.trimmed()
