@@ -299,8 +299,8 @@ def map_loss(
 
 def _exchanged(predicted: Tensor, true: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Index that exchanges equal atoms of targets ``(b, n, n)`` to fit the predicted distances."""
-    matrices = (values.detach().double().cpu().numpy() for values in (predicted, true))
-    orders = arrange_all(*matrices, numbers.cpu().numpy())
+    fixed, moving = (values.detach().double().cpu().numpy() for values in (predicted, true))
+    orders = arrange_all(fixed, moving, numbers.cpu().numpy())
     order = torch.from_numpy(orders).to(numbers.device)
     rows = torch.arange(len(order), device=order.device)[:, None, None]
     return rows, order[:, :, None], order[:, None]
