@@ -60,6 +60,9 @@ class MapOptions(BaseModel):
         False, description="Exchange equal atoms of the target to fit the prediction in each step"
     )
     start: str = Field("", description="Checkpoint whose weights the training starts from")
+    templated: str = Field(
+        "", description="Checkpoint whose network is taken, as it is, for crystals with templates"
+    )
     epochs: int = Field(18, ge=1, description="Passes over the training formulas")
     batch_size: int = Field(64, ge=1, description="Crystals per step")
     learning_rate: float = Field(2e-3, gt=0, description="Peak of the one-cycle schedule")

@@ -76,7 +76,8 @@ def train_distance_matrix(request: TrainRequest) -> Card:
 def _train(request: TrainRequest, head: str) -> Card:
     options = parse_options(MapOptions, {"heads": head} | request.options)
     start = load_checkpoint(options.start).tensors if options.start else None
-    learned, watched, tested = _split(request, options, start)
+    partner, partner_arguments = _templated(options)
+    learned, watched, tested = _split(request, options, [*filter(None, (start, partner))])
     hidden = [*tested["formula"].tolist(), *watched["formula"].tolist()]
     bank = None if options.bank == "none" else Bank.load(options.bank).without(hidden)
     known = prepare(learned, bank, options.max_atoms)
@@ -87,9 +88,12 @@ def _train(request: TrainRequest, head: str) -> Card:
         f"network.{name}": (value.half() if value.is_floating_point() else value).cpu().numpy()
         for name, value in network.state_dict().items()
     }
+    tensors |= {name: value for name, value in partner.items() if name.startswith("templated.")}
     seen = fingerprints([*formulas, *watched["formula"].tolist()])
-    tensors["seen_formulas"] = seen if start is None else np.union1d(seen, start["seen_formulas"])
-    arguments = {
+    for other in filter(None, (start, partner)):
+        seen = np.union1d(seen, other["seen_formulas"])
+    tensors["seen_formulas"] = seen
+    arguments = partner_arguments | {
         "network": options.network(),
         "limits": options.limits,
         "heads": options.heads,
@@ -129,11 +133,11 @@ def _train(request: TrainRequest, head: str) -> Card:
 
 
 def _split(
-    request: TrainRequest, options: MapOptions, start: Mapping[str, NDArray[Any]] | None
+    request: TrainRequest, options: MapOptions, others: list[Mapping[str, NDArray[Any]]]
 ) -> list[pd.DataFrame]:
     """Rows that are learned, that are watched in training, and that are measured, by formula.
 
-    What the checkpoint has seen that the training starts from is not measured.
+    What other checkpoints have seen whose weights are used is not measured.
     """
     table = read_table(request.data[0], STRUCTURE_COLUMNS)
     both = select_rows(table, options.max_atoms, metals=options.metals or options.learn_metals)
@@ -141,17 +145,38 @@ def _split(
     test = held_out(both["formula"].tolist(), fraction=options.test_fraction, seed=request.seed)
     formulas = both["formula"].tolist()
     watched = held_out(formulas, fraction=options.watched, seed=request.seed + 1) & ~test
-    learned, *others = (both[rows] for rows in (~test & ~watched, watched, test))
-    hidden = [select_rows(rows, options.max_atoms, metals=options.metals) for rows in others]
-    if start is not None:
-        own = hidden[-1]
-        hidden[-1] = own[unseen(own["formula"].tolist(), start["seen_formulas"])]
+    known = ~test & ~watched
+    for tensors in others:
+        test &= unseen(formulas, tensors["seen_formulas"])
+    learned, *rest = (both[rows] for rows in (known, watched, test))
+    hidden = [select_rows(rows, options.max_atoms, metals=options.metals) for rows in rest]
     if not len(learned) or not len(hidden[-1]):
         raise InputError(
             f"{request.data[0]}: of {len(both)} usable crystals {int(test.sum())} are held out: "
             "give more data or another test_fraction"
         )
     return [learned, *hidden]
+
+
+def _templated(
+    options: MapOptions,
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Tensors and arguments of the network for crystals with templates, if one is named."""
+    if not options.templated:
+        return {}, {}
+    checkpoint = load_checkpoint(options.templated)
+    arguments = checkpoint.card.arguments
+    if (arguments["network"]["n_bins"], tuple(arguments["limits"])) != (
+        options.n_bins, options.limits,
+    ):  # fmt: skip
+        raise InputError(f"templated={options.templated!r} has other bins: give n_bins as there")
+    prefix = "templated." if "templated" in arguments else "network."
+    tensors = {
+        name.replace(prefix, "templated.", 1): value
+        for name, value in checkpoint.tensors.items()
+        if name.startswith((prefix, "seen_formulas"))
+    }
+    return tensors, {"templated": arguments.get("templated", arguments["network"])}
 
 
 def _with_further(  # noqa: PLR0917 - one step of the training

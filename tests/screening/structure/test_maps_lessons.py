@@ -10,6 +10,7 @@ from screening.errors import InputError
 from screening.structure.maps.alignment import arrange_all
 from screening.structure.maps.data import prepare, select_rows
 from screening.structure.maps.further import further_crystals, likely_cell
+from screening.structure.maps.model import MapModel
 from screening.structure.maps.network import make_network
 from screening.structure.maps.options import MapOptions
 from screening.structure.maps.train import map_loss
@@ -125,6 +126,26 @@ def test_training_takes_further_formulas_and_a_start(textbook_file, bank_folder,
     weights = (load_checkpoint(str(folder)).tensors for folder in (first, tmp_path / "second"))
     old, new = (tensors["network.element.weight"].astype(float) for tensors in weights)
     assert new == pytest.approx(old, abs=1e-3)
+
+
+def test_crystals_with_templates_may_have_a_network_of_their_own(
+    textbook_file, bank_folder, crystals, tmp_path
+):
+    options = SMALL | {"bank": str(bank_folder), "max_atoms": "6", "heads": "contact,distance"}
+    train("contact-map", TrainRequest((textbook_file,), tmp_path / "one", options=options))
+    more = {"templated": str(tmp_path / "one"), "width": "12", "hidden": "1"}
+    train("contact-map", TrainRequest((textbook_file,), tmp_path / "two", options=options | more))
+    one, two = (MapModel.load(str(tmp_path / name)) for name in ("one", "two"))
+    shown = crystals.inputs.crystals[:, 0] > 0
+    hidden = crystals.inputs.masked(shown & ~shown)
+    alike = [
+        np.array_equal(one.predict(inputs).distances, two.predict(inputs).distances)
+        for inputs in (crystals.inputs.rows(shown), hidden)
+    ]
+    assert alike == [True, False]
+    third = options | {"templated": str(tmp_path / "two"), "n_bins": "5"}
+    with pytest.raises(InputError, match="other bins"):
+        train("contact-map", TrainRequest((textbook_file,), tmp_path / "three", options=third))
 
 
 @pytest.mark.parametrize(
