@@ -109,7 +109,9 @@ def _train(request: TrainRequest, head: str) -> Card:
         description="Contacts and distances of all pairs of atoms, from a composition.",
         arguments=arguments,
         hyperparameters=options.model_dump(),
-        data=_sources(request, len(known) + len(watched) + len(tested), len(crystals) - len(known)),
+        data=_sources(
+            request, options, len(known) + len(watched) + len(tested), len(crystals) - len(known)
+        ),
         split={
             "by": "formula, lowest energy of each",
             "test_fraction": options.test_fraction,
@@ -210,10 +212,18 @@ def _with_further(  # noqa: PLR0917 - one step of the training
     return known.joined(further), formulas + added
 
 
-def _sources(request: TrainRequest, rows: int, further: int) -> list[DataSource]:
-    """Describe the files."""
+def _sources(
+    request: TrainRequest, options: MapOptions, rows: int, further: int
+) -> list[DataSource]:
+    """Describe the files, with those of the checkpoints whose weights are used."""
     counts = (rows, further)
-    return [describe(path, count) for path, count in zip(request.data, counts, strict=False)]
+    found = {
+        path.name: describe(path, count) for path, count in zip(request.data, counts, strict=False)
+    }
+    for name in filter(None, (options.start, options.templated)):
+        for source in load_checkpoint(name).card.data:
+            found.setdefault(source.name, source)
+    return list(found.values())
 
 
 def _fit(

@@ -123,6 +123,7 @@ def test_training_takes_further_formulas_and_a_start(textbook_file, bank_folder,
     again = load_checkpoint(str(tmp_path / "second"))
     assert set(seen) <= set(again.tensors["seen_formulas"])
     assert again.card.metrics["n"] == card.metrics["n"]
+    assert again.card.data == card.data
     weights = (load_checkpoint(str(folder)).tensors for folder in (first, tmp_path / "second"))
     old, new = (tensors["network.element.weight"].astype(float) for tensors in weights)
     assert new == pytest.approx(old, abs=1e-3)
