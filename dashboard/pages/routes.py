@@ -12,7 +12,6 @@ from starlette.responses import Response
 from dashboard.api import answers
 from dashboard.api.routes import Data, Identifier, Material
 from dashboard.figures import caption, model_figures
-from dashboard.figures.pictures import svg
 from dashboard.pages.columns import COLUMNS, DEFAULT_COLUMNS, PageQuery
 from dashboard.pages.periodic import PERIODIC
 from dashboard.pages.published import comparisons
@@ -27,6 +26,8 @@ from stores.lineage import lineage
 from stores.progress import campaign_names
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from screening.checkpoints import Card
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -131,7 +132,7 @@ def model(request: Request, name: Identifier) -> HTMLResponse:
         request,
         "model.html.j2",
         card=card,
-        figures={figure: caption(figure) for figure in model_figures(card.plots, card.history)},
+        figures={figure: caption(figure) for figure in _figures(card.name, card.sha256)},
         published=comparisons(card),
         trainable=card.name in TRAINERS,
     )
@@ -148,10 +149,17 @@ def model_figure(name: Identifier, figure: Identifier) -> Response:
 
 
 @lru_cache(maxsize=64)
-def _picture(name: str, sha256: str, figure: str) -> bytes | None:  # noqa: ARG001 - part of the key
-    card = read_card(name)
-    figures = model_figures(card.plots, card.history)
+def _picture(name: str, sha256: str, figure: str) -> bytes | None:
+    from dashboard.figures.pictures import svg  # matplotlib: half a second that few pages need
+
+    figures = _figures(name, sha256)
     return svg(figures[figure]) if figure in figures else None
+
+
+@lru_cache(maxsize=16)
+def _figures(name: str, sha256: str) -> dict[str, go.Figure]:  # noqa: ARG001 - part of the key
+    card = read_card(name)
+    return model_figures(card.plots, card.history)
 
 
 def _card(name: str) -> Card:
