@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from dashboard.pages.ancestry import lineage_graph
 from dashboard.pages.contacts import contact_maps
 from dashboard.pages.curves import relaxation_curves
 
@@ -55,6 +56,7 @@ def environment() -> Environment:
         "headline": headline,
         "relaxation": relaxation_curves,
         "contact_maps": contact_maps,
+        "lineage_graph": lineage_graph,
         "short": lambda text: text if len(text) <= 16 else text[:13] + "…",
     }
     made.globals |= {"navigation": NAVIGATION, "address": address}

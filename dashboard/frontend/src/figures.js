@@ -130,7 +130,27 @@ function trajectory(data) {
   }
 }
 
+// Middle tones, readable on light and dark ground.
+const TONES = { start: "#7b61c9", kept: "#3f7fe0", stopped: "#8a97a5", good: "#1f9468" }
+
+function flow(data, source) {
+  const { nodes, links } = data[new URL(source, location.href).searchParams.get("part")]
+  return {
+    data: {
+      nodes: nodes.map(({ id, label, kind }) => ({ id, label, color: TONES[kind] })),
+      links: links.map(({ source, target, n }) => ({ source, target, value: n })),
+    },
+    node_label: ({ label, value }) => `${label} ${value.toLocaleString("en")}`,
+    node_align: "left",
+    node_width: 12,
+    node_padding: 18,
+    link_color_mode: "target",
+    style: "height: 100%; --sankey-font-size: 13px",
+  }
+}
+
 export const FIGURES = {
+  Sankey: [() => import("mv/plot/sankey/Sankey.svelte"), flow],
   Trajectory: [() => import("mv/trajectory/Trajectory.svelte"), trajectory],
   Structure: [() => import("mv/structure/Structure.svelte"), structure],
   ConvexHull: [() => import("mv/convex-hull/ConvexHull.svelte"), hull],
