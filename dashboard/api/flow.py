@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from dashboard.api.models import CampaignFlow, FlowDiagram, FlowLink, FlowNode, MethodFates
@@ -30,7 +31,7 @@ PASSED = {
 START = {Stage.GENERATION: "drawn", Stage.RELAX: "proposed"}
 ENTERED = {Stage.HULL: "compared on the hull", Stage.PHONON: "phonons computed"}
 LEFT_OUT = {Stage.PHONON: "no phonons computed"}
-ELSEWHERE = {Stage.HULL: "references, earlier structures"}
+ELSEWHERE = {Stage.HULL: "from the database"}
 Kind = Literal["start", "kept", "stopped", "good"]
 FATES: dict[Fate, Kind] = {Fate.FAILED: "stopped", Fate.ABOVE: "stopped", Fate.STABLE: "good"}
 
@@ -95,11 +96,11 @@ def funnel_flow(funnel: Mapping[str, FunnelStage], unit: str) -> FlowDiagram:
 
 def _stops(counts: FunnelStage, stopped: int) -> dict[str, int]:
     """Split what a stage did not pass on by reason; reasons of what went on are left out."""
-    reasons = {reason.replace("_", " "): n for reason, n in counts.reasons.items() if n > 0}
-    told = sum(reasons.values())
-    if told > stopped:
+    reasons = Counter({reason.replace("_", " "): n for reason, n in counts.reasons.items()})
+    if reasons.total() > stopped:
         return {"stopped": stopped}
-    return reasons | {"failed": stopped - told}
+    reasons["failed"] += stopped - reasons.total()
+    return reasons
 
 
 def methods_flow(rows: list[MethodFates]) -> FlowDiagram:

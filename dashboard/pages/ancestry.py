@@ -11,7 +11,7 @@ from dashboard.pages.layers import Layout, arrange, reduce_edges
 if TYPE_CHECKING:
     from stores.lineage import LineageNode
 
-WIDTH, HEIGHT, APART, BETWEEN = 214, 92, 22, 58
+WIDTH, HEIGHT, APART, BETWEEN = 218, 92, 22, 58
 """Of a box, and the room beside and below it (px)."""
 EDGE = 4
 """Room around the graph (px)."""
@@ -198,7 +198,7 @@ def _box(node: LineageNode, material: str, models: list[str], x: float, y: float
         re.sub(r"(?<=[a-z])(?=[A-Z])", " ", made_by.rpartition(".")[2]).lower() if made_by else None
     )
     return Box(
-        title=TITLES[facts["stage"] if node.kind == "structure" else node.kind],
+        title=_title(node),
         identifier=node.identifier,
         address=_address(node, material),
         facts=_words(node),
@@ -211,6 +211,14 @@ def _box(node: LineageNode, material: str, models: list[str], x: float, y: float
         x=x,
         y=y,
     )
+
+
+def _title(node: LineageNode) -> str:
+    """Say what a document is, with the formula where it has one of its own."""
+    facts = node.facts
+    title = TITLES[facts["stage"] if node.kind == "structure" else node.kind]
+    formula = facts.get("formula_pretty") or (node.kind == "candidate" and facts["formula"])
+    return f"{title} {formula}" if formula else title
 
 
 def _untold(node: LineageNode) -> str | None:
@@ -240,7 +248,7 @@ def _words(node: LineageNode) -> str:
             parts = [facts["method"], f"{facts['sample'] + 1:,} of {facts['of']:,}"]
         case "candidate":
             rank = facts["rank"]
-            parts = [facts["formula"], f"rank {rank}" if rank else "no rank"]
+            parts = [f"rank {rank} of its campaign" if rank else "no rank"]
         case "symmetry":
             parts = facts["space_groups"]
         case "structure":
@@ -261,5 +269,5 @@ def _words(node: LineageNode) -> str:
             parts = [facts["name"], facts["run_type"], f"{number(energy)} eV/atom"]
         case _:
             above = number(facts["energy_above_hull"] * 1000, 0)
-            parts = [facts["formula_pretty"], f"{above} meV/atom above hull"]
+            parts = [f"{above} meV/atom above the hull"]
     return ", ".join(part for part in parts if part)

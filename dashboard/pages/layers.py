@@ -13,10 +13,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Edge = tuple[str, str]
-SWEEPS = 6
+SWEEPS, PULLS = 6, 40
+LOOSE = 1e-3
+"""Weight of a node without arrows among others."""
 BEND = 0.3
 """Width that an arrow needs where it crosses a layer, in widths of a node."""
 
@@ -104,47 +106,64 @@ def _layers(nodes: list[str], edges: list[Edge]) -> dict[str, int]:
 
 def _place(rows: list[list[str]], steps: list[Edge]) -> dict[str, float]:
     """Order each row by its neighbours' means, then move nodes to them."""
-    above: dict[str, list[str]] = {}
-    below: dict[str, list[str]] = {}
+    above: dict[str, dict[str, float]] = {}
+    below: dict[str, dict[str, float]] = {}
     for source, target in steps:
-        below.setdefault(source, []).append(target)
-        above.setdefault(target, []).append(source)
-    x = {node: float(i) for row in rows for i, node in enumerate(row)}
+        below.setdefault(source, {})[target] = 1.0
+        above.setdefault(target, {})[source] = 1.0
+    x = _centred(rows)
     for sweep in range(SWEEPS):
         beside, order = (above, rows) if sweep % 2 == 0 else (below, rows[::-1])
         for row in order:
-            wish = {node: _mean(x, beside.get(node), x[node]) for node in row}
+            wish = {node: _mean(x, beside.get(node, {}), x[node]) for node in row}
             row.sort(key=wish.__getitem__)
             x |= _spread(row, wish)
-    for _ in range(SWEEPS):
+    x = _centred(rows)
+    pulls: dict[str, dict[str, float]] = {node: {} for node in x}
+    for source, target in steps:  # the only arrow of both its ends pulls most: it shall be straight
+        pull = 1 / max(len(below[source]), len(above[target]))
+        pulls[source][target] = pulls[target][source] = pull
+    for _ in range(PULLS):
         for row in rows:
-            both = {node: above.get(node, []) + below.get(node, []) for node in row}
-            x |= _spread(row, {node: _mean(x, both[node], x[node]) for node in row})
+            wish = {node: _mean(x, pulls[node], x[node]) for node in row}
+            x |= _spread(row, wish, {node: sum(pulls[node].values()) or LOOSE for node in row})
     return x
 
 
-def _mean(x: dict[str, float], nodes: list[str] | None, otherwise: float) -> float:
-    return fmean(x[node] for node in nodes) if nodes else otherwise
+def _centred(rows: list[list[str]]) -> dict[str, float]:
+    """Set the middle of every row above that of the next."""
+    x: dict[str, float] = {}
+    for row in rows:
+        x |= _spread(row, dict.fromkeys(row, 0.0))
+    return x
 
 
-def _spread(row: list[str], wish: dict[str, float]) -> dict[str, float]:
+def _mean(x: dict[str, float], near: Mapping[str, float], otherwise: float) -> float:
+    """Weigh the places of neighbours."""
+    return fmean([x[node] for node in near], near.values()) if near else otherwise
+
+
+def _spread(
+    row: list[str], wish: Mapping[str, float], weight: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Move nodes as little as possible from where they wish to be so that none overlap.
 
     With the widths subtracted this is isotonic regression: neighbours that want to pass each other
-    are pooled at their mean.
+    are pooled at their weighted mean.
     """
     starts, start = [], 0.0
     for i, node in enumerate(row):
         if i:
             start += (_room(row[i - 1]) + _room(node)) / 2
         starts.append(start)
-    pools: list[list[float]] = []
+    pools: list[tuple[float, float, int]] = []  # mean, weight, nodes
     for node, offset in zip(row, starts, strict=True):
-        pools.append([wish[node] - offset])
-        while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
-            last = pools.pop()
-            pools[-1] += last
-    means = [mean for pool in pools for mean in [fmean(pool)] * len(pool)]
+        mean, mass, n = wish[node] - offset, weight[node] if weight else 1.0, 1
+        while pools and pools[-1][0] > mean:
+            other, more, m = pools.pop()
+            mean, mass, n = (mean * mass + other * more) / (mass + more), mass + more, n + m
+        pools.append((mean, mass, n))
+    means = [mean for mean, _, n in pools for _ in range(n)]
     return {node: mean + start for node, mean, start in zip(row, means, starts, strict=True)}
 
 

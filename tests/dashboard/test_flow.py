@@ -40,7 +40,9 @@ def test_a_flow_chains_the_stages_of_a_unit():
         "validity": FunnelStage(n_in=700, n_out=300, reasons={"not_neutral": 350, "pauling": 50}),
         "energy": FunnelStage(n_in=300, n_out=20, reasons={"not among the best": 280}),
         "structure": FunnelStage(n_in=20, n_out=18, reasons={"no structure": 2}),
-        "relax": FunnelStage(n_in=150, n_out=148, n_failed=2, unit="structures"),
+        "relax": FunnelStage(
+            n_in=150, n_out=146, n_failed=4, unit="structures", reasons={"failed": 1, "exploded": 1}
+        ),
     }
     diagram = funnel_flow(funnel, "compositions")
     balanced(diagram)
@@ -52,7 +54,7 @@ def test_a_flow_chains_the_stages_of_a_unit():
     }  # fmt: skip
     assert ("drawn", "generated", 700) in [(e.source, e.target, e.n) for e in diagram.links]
     assert {n.label: n.n for n in funnel_flow(funnel, "structures").nodes} == {
-        "proposed": 150, "relaxed": 148, "failed": 2,
+        "proposed": 150, "relaxed": 146, "failed": 3, "exploded": 1,
     }  # fmt: skip
 
 

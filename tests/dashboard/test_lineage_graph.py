@@ -104,8 +104,9 @@ def drawn(root, models=("energy", "matgan")):
 def test_each_document_is_one_box_from_the_sample_to_the_crystal():
     graph = drawn(history(2))
     assert [box.title for box in graph.boxes] == [
-        "Sample", "Candidate", "Predicted symmetry", "Generated structure", "Generated structure",
-        "Relaxed structure", "Relaxed structure", "Phonons", "Convex hull", "Crystal",
+        "Sample", "Candidate CuPd", "Predicted symmetry", "Generated structure",
+        "Generated structure", "Relaxed structure", "Relaxed structure", "Phonons", "Convex hull",
+        "Crystal CuPd",
     ]  # fmt: skip
     # sample, candidate, symmetry; two structures, relaxed, to the hull; one to the phonons
     assert len(graph.arrows) == 1 + 1 + 2 + 2 + 2 + 1 + 2
@@ -124,7 +125,7 @@ def test_a_box_names_its_model_task_date_and_document():
     assert relaxed.facts == "Pm-3m, \N{MINUS SIGN}1.250 eV/atom"
     assert (phonon.facts, phonon.address) == ("not converged", "#phonons")
     assert hull.address == "/api/v1/hulls/hull-1"
-    assert crystal.facts == "CuPd, 12 meV/atom above hull"
+    assert crystal.facts == "12 meV/atom above the hull"
 
 
 def test_calculations_stand_between_the_structures():

@@ -145,7 +145,8 @@ function flow(data, source) {
     node_width: 12,
     node_padding: 18,
     link_color_mode: "target",
-    style: "height: 100%; --sankey-font-size: 13px",
+    padding: { t: 12, b: 12, l: 10, r: 220 }, // every name is right of its node: see site.css
+    style: "height: 100%; --sankey-font-size: 12.5px; --sankey-label-halo: var(--ground)",
   }
 }
 
