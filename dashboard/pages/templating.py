@@ -16,11 +16,14 @@ from starlette.responses import HTMLResponse
 from dashboard.pages.ancestry import lineage_graph
 from dashboard.pages.contacts import contact_maps
 from dashboard.pages.curves import relaxation_curves
+from dashboard.pages.published import comparisons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.requests import Request
+
+    from screening.checkpoints import Card
 
 NOTHING, STEP = "\N{EN DASH}", " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 NAVIGATION = (
@@ -50,6 +53,7 @@ def environment() -> Environment:
         "formula": formula,
         "words": lambda text: str(text).replace("_", " "),
         "duration": duration,
+        "ticks": ticks,
         "share": share,
         "fact": fact,
         "flat": lambda values: list(flat(values)),
@@ -95,6 +99,11 @@ def when(value: datetime | None) -> Markup:
 def formula(text: str) -> Markup:
     """Write a formula with its amounts as indices."""
     return Markup(re.sub(r"(\d+)", r"<sub>\1</sub>", str(escape(text))))  # noqa: S704 - escaped
+
+
+def ticks(text: str) -> Markup:
+    """Set what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def duration(seconds: float | None) -> str:
@@ -145,10 +154,18 @@ def flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def headline(metrics: dict[str, Any], n: int = 5) -> list[tuple[str, str]]:
-    """Choose the first plain numbers of a card."""
-    numbers = ((k, fact(v)) for k, v in metrics.items() if isinstance(v, (int, float)))
-    return list(numbers)[:n]
+def headline(card: Card, n: int = 3) -> list[tuple[str, str]]:
+    """Choose what a card measured: quantities that papers have, too, else its plain numbers."""
+    known = [
+        (row.published.what, row.text(row.here).replace(" ", "\N{NO-BREAK SPACE}"))
+        for row in comparisons(card)
+    ]
+    plain = [
+        (name.replace("_", " "), fact(value))
+        for name, value in card.metrics.items()
+        if isinstance(value, float)
+    ]
+    return (known or plain)[:n]
 
 
 def address(path: str, query: dict[str, Any], **changes: Any) -> str:

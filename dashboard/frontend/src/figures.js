@@ -70,8 +70,16 @@ function phonons(data) {
 
 function diffraction(data) {
   const hkls = data.hkls.map((family) => family.map((hkl) => ({ hkl })))
+  // The axis ends at the first and the last peak: peaks of nothing at the ends of the pattern keep
+  // the others' names off the frame.
+  const around = (values, first, last = first) => [first, ...values, last]
   return {
-    patterns: { x: data.x, y: data.y, hkls, d_hkls: data.d_hkls },
+    patterns: {
+      x: around(data.x, 10.1, 89.9),
+      y: around(data.y, 0),
+      hkls: around(hkls, []),
+      d_hkls: around(data.d_hkls, 0),
+    },
     wavelength: data.wavelength,
     annotate_peaks: 5,
     allow_file_drop: false,
@@ -126,7 +134,7 @@ function trajectory(data) {
     show_controls: "always",
     allow_file_drop: false,
     current_step_idx: frames.length - 1,
-    style: "height: 100%",
+    style: "height: 100%; --traj-min-height: 0",
   }
 }
 
