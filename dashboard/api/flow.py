@@ -21,7 +21,7 @@ PASSED = {
     Stage.GENERATION: "generated",
     Stage.VALIDITY: "valid",
     Stage.ENERGY: "chosen",
-    Stage.SYMMETRY: "symmetry predicted",
+    Stage.SYMMETRY: "with symmetry",
     Stage.STRUCTURE: "with structures",
     Stage.RELAX: "relaxed",
     Stage.HULL: "near the hull",
@@ -29,8 +29,8 @@ PASSED = {
 }
 """What items are that a stage has let through; validation by DFT has candidates of its own."""
 START = {Stage.GENERATION: "drawn", Stage.RELAX: "proposed"}
-ENTERED = {Stage.HULL: "compared on the hull", Stage.PHONON: "phonons computed"}
-LEFT_OUT = {Stage.PHONON: "no phonons computed"}
+ENTERED = {Stage.HULL: "compared", Stage.PHONON: "with phonons"}
+LEFT_OUT = {Stage.PHONON: "without phonons"}
 ELSEWHERE = {Stage.HULL: "from the database"}
 Kind = Literal["start", "kept", "stopped", "good"]
 FATES: dict[Fate, Kind] = {Fate.FAILED: "stopped", Fate.ABOVE: "stopped", Fate.STABLE: "good"}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, APART, BETWEEN = 218, 92, 22, 58
 """Of a box, and the room beside and below it (px)."""
-EDGE = 4
-"""Room around the graph (px)."""
+EDGE, TOP = 4, 34
+"""Room around the graph, and above it for the task of the first box (px)."""
 MOST = 4
 """Nodes of one kind that are drawn above another; the list has all."""
 AFTER = {
@@ -34,8 +34,8 @@ class Box:
 
     Attributes
     ----------
-    title
-        What it is.
+    title, formula
+        What it is, and of what where that is its own.
     identifier, address
         Its key, and where it is shown.
     facts
@@ -55,6 +55,7 @@ class Box:
     """
 
     title: str
+    formula: str | None
     identifier: str
     address: str | None
     facts: str
@@ -112,7 +113,7 @@ def lineage_graph(root: LineageNode, models: list[str]) -> Graph:
         boxes,
         [_arrow(layout, edge) for edge in edges],
         round(layout.width * (WIDTH + APART) + WIDTH + 2 * EDGE),
-        layout.height * (HEIGHT + BETWEEN) - BETWEEN + 2 * EDGE,
+        layout.height * (HEIGHT + BETWEEN) - BETWEEN + TOP + EDGE,
     )
 
 
@@ -167,7 +168,7 @@ def _skipped(nodes: dict[str, LineageNode], edges: list[tuple[str, str]]) -> lis
 
 
 def _corner(x: float, layer: int) -> tuple[float, float]:
-    return EDGE + x * (WIDTH + APART), EDGE + layer * (HEIGHT + BETWEEN)
+    return EDGE + x * (WIDTH + APART), TOP + layer * (HEIGHT + BETWEEN)
 
 
 def _arrow(layout: Layout, edge: tuple[str, str]) -> str:
@@ -190,7 +191,7 @@ def _box(node: LineageNode, material: str, models: list[str], x: float, y: float
     if "more" in facts:
         words = {"structure": "structures", "calculation": "calculations"}
         title = f"{facts['more']} more {words.get(node.kind, node.kind + 's')}"
-        return Box(title, "see the list", "#lineage-list", "", *(None,) * 6, x=x, y=y)
+        return Box(title, None, "see the list", "#lineage-list", "", *(None,) * 6, x=x, y=y)
     maker = facts.get("checkpoint") or facts.get("generator") or facts.get("energy_model")
     name = maker.split()[0] if maker else None
     made_by = facts.get("made_by")
@@ -198,7 +199,9 @@ def _box(node: LineageNode, material: str, models: list[str], x: float, y: float
         re.sub(r"(?<=[a-z])(?=[A-Z])", " ", made_by.rpartition(".")[2]).lower() if made_by else None
     )
     return Box(
-        title=_title(node),
+        title=TITLES[facts["stage"] if node.kind == "structure" else node.kind],
+        formula=facts.get("formula_pretty")
+        or (facts["formula"] if node.kind == "candidate" else None),
         identifier=node.identifier,
         address=_address(node, material),
         facts=_words(node),
@@ -211,14 +214,6 @@ def _box(node: LineageNode, material: str, models: list[str], x: float, y: float
         x=x,
         y=y,
     )
-
-
-def _title(node: LineageNode) -> str:
-    """Say what a document is, with the formula where it has one of its own."""
-    facts = node.facts
-    title = TITLES[facts["stage"] if node.kind == "structure" else node.kind]
-    formula = facts.get("formula_pretty") or (node.kind == "candidate" and facts["formula"])
-    return f"{title} {formula}" if formula else title
 
 
 def _untold(node: LineageNode) -> str | None:
@@ -245,15 +240,18 @@ def _words(node: LineageNode) -> str:
     energy = facts.get("energy_per_atom")
     match node.kind:
         case "sample":
-            parts = [facts["method"], f"{facts['sample'] + 1:,} of {facts['of']:,}"]
+            parts = [facts["method"], f"composition {facts['sample'] + 1:,}"]
         case "candidate":
             rank = facts["rank"]
             parts = [f"rank {rank} of its campaign" if rank else "no rank"]
         case "symmetry":
             parts = facts["space_groups"]
         case "structure":
-            origins = facts.get("origins", []) if facts["stage"] == "generated" else []
-            parts = [facts["space_group"], *(f"{o['method']} {o['rank']}" for o in origins[:2])]
+            origins = facts["origins"] if facts["stage"] == "generated" else []
+            ranks: dict[str, int] = {}
+            for origin in origins:
+                ranks.setdefault(origin["method"], origin["rank"])
+            parts = [facts["space_group"], *(f"{name} rank {n}" for name, n in ranks.items())]
             parts += [f"{number(energy)} eV/atom"] if energy is not None else []
         case "phonon":
             lowest = facts["min_frequency"]

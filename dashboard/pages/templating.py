@@ -50,10 +50,12 @@ def environment() -> Environment:
         "number": number,
         "thousands": lambda n: f"{n:,}",
         "when": when,
+        "day": day,
         "formula": formula,
         "words": lambda text: str(text).replace("_", " "),
         "duration": duration,
         "ticks": ticks,
+        "rate": rate,
         "share": share,
         "fact": fact,
         "flat": lambda values: list(flat(values)),
@@ -96,6 +98,13 @@ def when(value: datetime | None) -> Markup:
     )
 
 
+def day(value: datetime) -> Markup:
+    """Write only the day of a date; the time is in its title."""
+    return Markup('<time datetime="{}" title="{:%H:%M} UTC">{:%Y-%m-%d}</time>').format(
+        value.isoformat(), value, value
+    )
+
+
 def formula(text: str) -> Markup:
     """Write a formula with its amounts as indices."""
     return Markup(re.sub(r"(\d+)", r"<sub>\1</sub>", str(escape(text))))  # noqa: S704 - escaped
@@ -117,6 +126,13 @@ def duration(seconds: float | None) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def rate(value: float | None) -> str:
+    """Write how many in a second; two digits where there are few."""
+    if not value:
+        return NOTHING
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def share(value: int, most: int) -> float:

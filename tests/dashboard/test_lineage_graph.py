@@ -10,6 +10,8 @@ from dashboard.pages.ancestry import HEIGHT, MOST, WIDTH, lineage_graph
 from dashboard.pages.layers import BEND, arrange, reduce_edges
 from stores.lineage import LineageNode
 
+FROM = [{"method": "prototypes", "rank": 2}, {"method": "random", "rank": 1},
+        {"method": "prototypes", "rank": 4}]  # fmt: skip
 WHEN = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 
 
@@ -81,7 +83,7 @@ def history(n=1, calculations=()):
     relaxed = [
         structure(
             f"str-r{i}", "relaxed",
-            [*calculations, structure(f"str-g{i}", "generated", [candidate, guess])],
+            [*calculations, structure(f"str-g{i}", "generated", [candidate, guess], origins=FROM)],
             made_by="makers.relax.RelaxMaker", task_key="r" * 40, energy_per_atom=-1.25,
             engine="emt-1",
         )
@@ -104,9 +106,9 @@ def drawn(root, models=("energy", "matgan")):
 def test_each_document_is_one_box_from_the_sample_to_the_crystal():
     graph = drawn(history(2))
     assert [box.title for box in graph.boxes] == [
-        "Sample", "Candidate CuPd", "Predicted symmetry", "Generated structure",
+        "Sample", "Candidate", "Predicted symmetry", "Generated structure",
         "Generated structure", "Relaxed structure", "Relaxed structure", "Phonons", "Convex hull",
-        "Crystal CuPd",
+        "Crystal",
     ]  # fmt: skip
     # sample, candidate, symmetry; two structures, relaxed, to the hull; one to the phonons
     assert len(graph.arrows) == 1 + 1 + 2 + 2 + 2 + 1 + 2
@@ -115,12 +117,14 @@ def test_each_document_is_one_box_from_the_sample_to_the_crystal():
 def test_a_box_names_its_model_task_date_and_document():
     sample, candidate, guess, generated, relaxed, phonon, hull, crystal = drawn(history()).boxes
     assert (sample.task, sample.task_address) == ("generation", "/api/v1/tasks/" + "g" * 40)
-    assert sample.facts == "matgan, 12 of 3,000"
+    assert sample.facts == "matgan, composition 12"
     assert (sample.maker, sample.model, sample.when) == ("matgan", "matgan", WHEN)
     assert sample.address == "/api/v1/documents/bat-1"
+    assert candidate.formula == crystal.formula == "CuPd"
     assert (candidate.model, candidate.campaign_id) == ("energy", "camp-1")
     assert (guess.maker, guess.model) == ("mine", None)  # a model of the user's has no page
     assert generated.address == "/api/v1/documents/str-g0"
+    assert generated.facts == "Pm-3m, prototypes rank 2, random rank 1"
     assert (relaxed.task, relaxed.maker) == ("relax", "emt-1")
     assert relaxed.facts == "Pm-3m, \N{MINUS SIGN}1.250 eV/atom"
     assert (phonon.facts, phonon.address) == ("not converged", "#phonons")

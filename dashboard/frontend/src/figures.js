@@ -75,7 +75,7 @@ function diffraction(data) {
   const around = (values, first, last = first) => [first, ...values, last]
   return {
     patterns: {
-      x: around(data.x, 10.1, 89.9),
+      x: around(data.x, 0, 90),
       y: around(data.y, 0),
       hkls: around(hkls, []),
       d_hkls: around(data.d_hkls, 0),
