@@ -142,7 +142,7 @@ function trajectory(data) {
 const TONES = { start: "#7b61c9", kept: "#3f7fe0", stopped: "#8a97a5", good: "#1f9468" }
 
 function flow(data, source) {
-  const { nodes, links } = data[new URL(source, location.href).searchParams.get("part")]
+  const { nodes, links } = data[source.split("#")[1]]
   return {
     data: {
       nodes: nodes.map(({ id, label, kind }) => ({ id, label, color: TONES[kind] })),
