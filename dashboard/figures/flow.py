@@ -45,4 +45,6 @@ def flow_figure(diagram: FlowDiagram) -> go.Figure:
             },
         )
     )
-    return styled(figure, height=340)
+    styled(figure, height=320)
+    figure.update_layout(font_size=11.5, margin={"l": 10, "r": 10, "t": 30, "b": 20})
+    return figure
