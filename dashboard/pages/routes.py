@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from dashboard.api import answers
+from dashboard.api.flow import get_flow
 from dashboard.api.routes import Data, Identifier, Material
 from dashboard.figures import caption, model_figures
 from dashboard.pages.columns import COLUMNS, DEFAULT_COLUMNS, PageQuery
@@ -42,7 +43,9 @@ def campaigns(request: Request, database: Data) -> HTMLResponse:
 @router.get("/campaigns/{campaign_id}")
 def campaign(request: Request, database: Data, campaign_id: Identifier) -> HTMLResponse:
     """Show one campaign."""
-    return render(request, "campaign.html.j2", **_campaign(database, campaign_id))
+    found = _campaign(database, campaign_id)
+    flow = get_flow(database, found["campaign"].campaign_id)
+    return render(request, "campaign.html.j2", flow=flow, **found)
 
 
 @router.get("/campaigns/{campaign_id}/progress")
