@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from dashboard.api.models import CampaignFlow, FlowDiagram, FlowLink, FlowNode, MethodFates
-from screening.schemas import Stage
+from screening.schemas import Stage, TaskState
 from stores.fates import Fate, structure_fates
 from stores.queries import campaign_funnel, find_campaign
 
@@ -52,6 +53,19 @@ def get_flow(database: Database, name: str) -> CampaignFlow:
         If there is none.
     """
     campaign_id = find_campaign(database, name).campaign_id
+    with database.guard():
+        tasks = database.raw("tasks")
+        ended = tuple(
+            tasks.count_documents({"campaign_ids": campaign_id, "state": state.value})
+            for state in (TaskState.FINISHED, TaskState.FAILED)
+        )
+        hulls = database.raw("hulls").estimated_document_count()
+    return _flow(database, campaign_id, (*ended, hulls))
+
+
+@lru_cache(maxsize=64)
+def _flow(database: Database, campaign_id: str, state: tuple[int, ...]) -> CampaignFlow:  # noqa: ARG001 - part of the key
+    """Follow all structures once, until a task ends or a hull is drawn."""
     funnel, fates = campaign_funnel(database, campaign_id), structure_fates(database, campaign_id)
     rows = _rows(fates)
     return CampaignFlow(
