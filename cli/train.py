@@ -87,7 +87,6 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on data that it has not seen; prints JSON, or tables of `generators`."""
-    from cli.formatting import print_json, show
     from cli.progress import stage_bars
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
@@ -117,6 +116,13 @@ def evaluate(
         _write(metrics | {"plots": numbers} | ({"rows": rows} if rows else {}), out)
     if plots is not None:
         _draw(what, request.checkpoint, numbers, plots)
+    _show(metrics, tables)
+
+
+def _show(metrics: dict[str, Any], tables: list[dict[str, Any]]) -> None:
+    """Print the tables of a measurement, or, if it has none, the metrics as JSON."""
+    from cli.formatting import print_json, show
+
     for table in tables:
         show(table["rows"], table["columns"], title=table["title"])
     if not tables:
