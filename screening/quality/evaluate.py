@@ -20,6 +20,7 @@ from screening.engines import engine_id
 from screening.errors import InputError
 from screening.identity import content_hash
 from screening.metrics.matching import TOLERANCES
+from screening.progress import report
 from screening.quality.landscape import describe, landscape
 from screening.quality.measure import Measurement
 from screening.quality.options import KNOWN, GeneratorsEvaluation
@@ -28,11 +29,13 @@ from screening.quality.subjects import (
     KnownCrystals,
     Subject,
     choose_subjects,
+    fresh_formulas,
     identity,
     make_generator,
-    prepare_bank,
+    reduce_bank,
     structure_table,
     subject_of_map,
+    train_rest,
     trained_on,
 )
 from screening.quality.summary import (
@@ -63,9 +66,10 @@ VERSION = 1
 def evaluate_generators(request: EvaluateRequest) -> dict[str, Any]:
     """Measure generators on formulas that none of them has seen, or map the crystals of one.
 
-    The bank of prototypes, templates and volumes is trained on the file without these formulas, or
-    is the checkpoint's, less these formulas. Finished parts are kept in `request.state`: the same
-    request goes on where it was stopped.
+    The bank of prototypes, templates and volumes is trained on the file without all formulas that
+    the models have not seen, or is the checkpoint's, less these; for a map it is the checkpoint's
+    or the bundled one, less the formula. Finished parts are kept in `request.state`: the same
+    request goes on where it was stopped, and a larger sample continues a smaller one.
 
     ``methods`` has `screening.quality.summary.figures` of each method and of ``known``, the known
     crystals; ``rows`` all structures; ``tables`` is for a terminal. With the option ``map``,
@@ -82,17 +86,23 @@ def evaluate_generators(request: EvaluateRequest) -> dict[str, Any]:
         raise InputError(f"holdout={request.holdout!r}: use 'formula'")
     table = structure_table(request.data)
     if options.map is None:
-        subjects = choose_subjects(table, request, options)
+        held = fresh_formulas(table, options)
+        subjects = choose_subjects(table, held, request, options)
+        checkpoint = request.checkpoint
     else:
         subjects = [subject_of_map(table, options)]
+        held, checkpoint = [subjects[0].formula], request.checkpoint or "prototypes"
         options = options.model_copy(update={"relaxed": request.top_k})
-    formulas = [subject.formula for subject in subjects]
     data = file_sha256(request.data)
+    used = checkpoint_ref(checkpoint).sha256 if checkpoint else options.epochs
     with nullcontext(request.state) if request.state else TemporaryDirectory() as state:
-        base = Path(state) / content_hash(data, formulas, request.checkpoint, request.seed)[:16]
-        bank = prepare_bank(table, formulas, request, options, base)
-        parts = _measure(subjects, options, request, bank, base)
-        digest = checkpoint_ref(bank).sha256
+        base = Path(state) / content_hash(data, held, used, request.seed)[:16]
+        if checkpoint:
+            reduce_bank(checkpoint, held, base / "bank")
+        else:
+            train_rest(table, held, base / "bank", seed=request.seed, epochs=options.epochs)
+        parts = _measure(subjects, options, request, base)
+        digest = checkpoint_ref(str(base / "bank")).sha256
     energies = known_energies(parts[KNOWN])
     methods = {name: figures(part, energies, request.seed) for name, part in parts.items()}
     result: dict[str, Any] = {
@@ -106,7 +116,7 @@ def evaluate_generators(request: EvaluateRequest) -> dict[str, Any]:
         "options": options.model_dump(),
         "tolerances": {name: list(values) for name, values in TOLERANCES.items()},
         "data_sha256": data,
-        "checkpoint": {"name": "bank without the measured formulas", "sha256": digest},
+        "checkpoint": {"name": "bank without unseen formulas", "sha256": digest},
         "seed": request.seed,
         "top_k": request.top_k,
     }
@@ -121,10 +131,10 @@ def _measure(
     subjects: list[Subject],
     options: GeneratorsEvaluation,
     request: EvaluateRequest,
-    bank: str,
     folder: Path,
 ) -> dict[str, dict[str, Any]]:
     """Measure the known crystals and all methods, a block of formulas at a time."""
+    bank = str(folder / "bank")
     generators: dict[str, StructureGenerator] = {KNOWN: KnownCrystals(subjects)}
     generators |= {name: make_generator(name, bank, options) for name in options.chosen()}
     note = describe(subjects[0].crystals) if options.map is not None else None
@@ -160,7 +170,13 @@ def _blocks(
         block = subjects[start : start + size]
         return measurement.block(name, generator, block, (start, total))
 
-    return [parts.get(f"{start:05d}", partial(make, start)) for start in range(0, total, size)]
+    blocks = []
+    for start in range(0, total, size):
+        formulas = [subject.formula for subject in subjects[start : start + size]]
+        part = f"{start:05d}-{content_hash(formulas)[:12]}"
+        blocks.append(parts.get(part, partial(make, start)))
+        report(name, min(start + size, total), total)
+    return blocks
 
 
 def _map(

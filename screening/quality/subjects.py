@@ -104,23 +104,29 @@ def trained_on(methods: Iterable[str]) -> dict[str, NDArray[np.uint32]]:
     return found
 
 
+def fresh_formulas(table: pd.DataFrame, options: GeneratorsEvaluation) -> list[str]:
+    """List the formulas that none of the models has seen."""
+    formulas = table["formula"].unique().tolist()
+    fresh = np.ones(len(formulas), dtype=bool)
+    for seen in trained_on(options.chosen()).values():
+        fresh &= unseen(formulas, seen)
+    return [formula for formula, new in zip(formulas, fresh.tolist(), strict=True) if new]
+
+
 def choose_subjects(
-    table: pd.DataFrame, request: EvaluateRequest, options: GeneratorsEvaluation
+    table: pd.DataFrame, fresh: list[str], request: EvaluateRequest, options: GeneratorsEvaluation
 ) -> list[Subject]:
-    """Draw formulas that none of the models has seen, each with its known ground state.
+    """Draw formulas, each with its known ground state; a larger sample begins with a smaller one.
 
     Raises
     ------
     InputError
-        If nothing is left.
+        If there is none.
     """
-    lowest = table.sort_values("e_above_hull", kind="stable").drop_duplicates("formula")
-    lowest = lowest[lowest["n_sites"] <= options.atoms].sort_index()
-    formulas = lowest["formula"].tolist()
-    fresh = np.ones(len(lowest), dtype=bool)
-    for seen in trained_on(options.chosen()).values():
-        fresh &= unseen(formulas, seen)
-    order = np.random.default_rng(request.seed).permutation(np.flatnonzero(fresh))
+    lowest = table[table["formula"].isin(fresh)].sort_values("e_above_hull", kind="stable")
+    lowest = lowest.drop_duplicates("formula").sort_index()
+    lowest = lowest[lowest["n_sites"] <= options.atoms]
+    order = np.random.default_rng(request.seed).permutation(len(lowest))
     rows = lowest.iloc[order[: request.sample]]
     if rows.empty:
         raise InputError(
@@ -145,26 +151,24 @@ def subject_of_map(table: pd.DataFrame, options: GeneratorsEvaluation) -> Subjec
     return Subject.of(rows, Target(formula, max_atoms=options.atoms))
 
 
-def prepare_bank(
-    table: pd.DataFrame,
-    formulas: Iterable[str],
-    request: EvaluateRequest,
-    options: GeneratorsEvaluation,
-    folder: Path,
-) -> str:
-    """Write a bank without some formulas: of the table, or of the checkpoint; returns its path."""
-    path = folder / "bank"
-    if not (path / CARD).is_file() and request.checkpoint:
-        bank = Bank.load(request.checkpoint).without(formulas)
-        write_bank(bank, path, read_card(request.checkpoint))
-    elif not (path / CARD).is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        rest = folder / "bank.parquet"
-        table[~table["formula"].isin(set(formulas))].to_parquet(rest)
-        fit = {"epochs": str(options.epochs)}
-        train_bank(TrainRequest((rest,), path, seed=request.seed, resume=True, options=fit))
-        rest.unlink()
-    return str(path)
+def reduce_bank(checkpoint: str, formulas: Iterable[str], path: Path) -> None:
+    """Write the bank of a checkpoint without some formulas, unless it is there."""
+    if not (path / CARD).is_file():
+        write_bank(Bank.load(checkpoint).without(formulas), path, read_card(checkpoint))
+
+
+def train_rest(
+    table: pd.DataFrame, formulas: Iterable[str], path: Path, *, seed: int, epochs: int
+) -> None:
+    """Train a bank on a table without some formulas, unless it is there."""
+    if (path / CARD).is_file():
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    rest = path.with_suffix(".parquet")
+    table[~table["formula"].isin(set(formulas))].to_parquet(rest)
+    options = {"epochs": str(epochs)}
+    train_bank(TrainRequest((rest,), path, seed=seed, resume=True, options=options))
+    rest.unlink()
 
 
 def make_generator(method: str, bank: str, options: GeneratorsEvaluation) -> StructureGenerator:

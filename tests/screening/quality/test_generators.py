@@ -6,10 +6,15 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from screening.errors import InputError
-from screening.quality import evaluate
 from screening.quality.landscape import features
 from screening.quality.measure import Measurement, displacement
-from screening.quality.subjects import structure_table, trained_on
+from screening.quality.options import GeneratorsEvaluation
+from screening.quality.subjects import (
+    choose_subjects,
+    fresh_formulas,
+    structure_table,
+    trained_on,
+)
 from screening.quality.summary import figures, known_energies
 from screening.training.data import unseen
 from screening.training.registry import evaluate as measure
@@ -133,24 +138,28 @@ def test_a_map_has_a_place_for_each_structure_and_counts_polymorphs(table):
 
 
 def test_formulas_that_a_model_has_seen_are_not_measured(table):
+    crystals = structure_table(table)
     seen = trained_on(["prototypes", "random"])
     assert list(seen) == ["prototypes"]
-    formulas = structure_table(table)["formula"].tolist()
-    assert not unseen(["NaCl", *formulas], seen["prototypes"]).all()
-    fresh = unseen(formulas, seen["prototypes"])
-    with_ranker = request(table, methods="prototypes,random")
-    chosen = (
-        evaluate.choose_subjects(
-            structure_table(table),
-            with_ranker,
-            evaluate.parse_options(evaluate.GeneratorsEvaluation, with_ranker.options),
-        )
-        if fresh.any()
-        else []
+    options = GeneratorsEvaluation(methods=("prototypes", "random"))
+    fresh = fresh_formulas(crystals, options)
+    assert unseen(fresh, seen["prototypes"]).all()
+    rest = sorted(set(crystals["formula"]) - set(fresh))
+    assert rest
+    assert not unseen(rest, seen["prototypes"]).any()
+    every = fresh_formulas(crystals, GeneratorsEvaluation(methods=("random",)))
+    assert sorted(every) == sorted([*fresh, *rest])
+
+
+def test_a_larger_sample_begins_with_the_smaller_one(table):
+    crystals, options = structure_table(table), GeneratorsEvaluation(methods=("random",))
+    fresh = fresh_formulas(crystals, options)
+    small, large = (
+        choose_subjects(crystals, fresh, EvaluateRequest(table, sample=n, seed=1), options)
+        for n in (2, 5)
     )
-    assert {subject.formula for subject in chosen} <= {
-        name for name, new in zip(formulas, fresh, strict=True) if new
-    }
+    assert [one.formula for one in small] == [one.formula for one in large[:2]]
+    assert len(large) == 5
 
 
 def test_displacements_do_not_depend_on_the_choice_of_images():
