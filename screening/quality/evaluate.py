@@ -44,6 +44,7 @@ from screening.quality.summary import (
     join,
     known_energies,
     plots,
+    polymorphs_table,
     subjects_summary,
     tables,
 )
@@ -123,6 +124,7 @@ def evaluate_generators(request: EvaluateRequest) -> dict[str, Any]:
     if options.map is not None:
         result |= _map(parts, subjects[0], options, request.seed)
         result["plots"] = {"landscape": result.pop("landscape")}
+        result["tables"].append(polymorphs_table(result["polymorphs"]))
     plain: dict[str, Any] = plain_metrics(result)
     return plain
 

@@ -250,7 +250,13 @@ def _matches_table(methods: Mapping[str, Mapping[str, Any]], name: str) -> dict[
         for method, own in methods.items()
     ]
     headings = {key: key for row in rows for key in row}
-    return {"title": f"Matches with the known crystal, {name}", "rows": rows, "columns": headings}
+    return {"title": f"Matches, {name}", "rows": rows, "columns": headings}
+
+
+def polymorphs_table(found: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Table of the known crystals that each method found, see `landscape`."""
+    rows = [{"method": method, **counts} for method, counts in found.items()]
+    return {"title": "Known crystals found", "rows": rows, "columns": POLYMORPH_COLUMNS}
 
 
 GENERATED = ("n", "structures", "seconds")
@@ -262,6 +268,13 @@ GENERATED_COLUMNS = {
     "distinct": "distinct",
     "new_family": "new",
     "seconds": "CPU s",
+}
+POLYMORPH_COLUMNS = {
+    "method": "method",
+    "structures": "structures",
+    "known": "known",
+    "generated": "found",
+    "relaxed": "relaxed",
 }
 RELAXED_COLUMNS = {
     "method": "method",

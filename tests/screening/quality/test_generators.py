@@ -132,6 +132,7 @@ def test_a_map_has_a_place_for_each_structure_and_counts_polymorphs(table):
     assert len(maps["methods"]["x"]) == len(found["rows"]) == 2 + 4 + 4
     assert maps["methods"]["families"][-1] == "known"
     assert found["polymorphs"]["random"]["known"] == 2
+    assert [row["method"] for row in found["tables"][-1]["rows"]] == ["random", "random-p1"]
     assert found["polymorphs"]["random"]["relaxed"] <= 2
     assert found["seen_by"] == []
     assert all("relaxed" in row and "features" not in row for row in found["rows"])
