@@ -21,6 +21,7 @@ LINES = {
 LAYOUT = "t-SNE of mean distances to neighbours"
 KNOWN = "known"
 _COLORS = (*COLORS, "#8a5a2b")
+_SIZE = 8
 _ENERGIES = (GOOD, SEQUENCE[1], SEQUENCE[2], WARN, BAD, MUTED)
 
 
@@ -34,9 +35,11 @@ def generator_figures(plots: Mapping[str, Any]) -> dict[str, go.Figure]:
     if "landscape" in plots:
         maps = plots["landscape"]
         figures["landscape methods"] = map_figure(
-            maps["methods"], LAYOUT, colors=_COLORS, marked=KNOWN
+            maps["methods"], LAYOUT, colors=_COLORS, marked=KNOWN, size=_SIZE
         )
-        figures["landscape energies"] = map_figure(maps["energies"], LAYOUT, colors=_ENERGIES)
+        figures["landscape energies"] = map_figure(
+            maps["energies"], LAYOUT, colors=_ENERGIES, size=_SIZE
+        )
     return figures
 
 

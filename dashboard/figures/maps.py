@@ -21,6 +21,7 @@ def map_figure(
     *,
     colors: Sequence[str] = COLORS,
     marked: str | None = None,
+    size: float = 4,
 ) -> go.Figure:
     """Draw points, coloured by family.
 
@@ -34,6 +35,8 @@ def map_figure(
         Colours of the families, in turn.
     marked
         Family that is drawn with large diamonds.
+    size
+        Size of the other points.
     """
     x, y, family = (np.asarray(points[name]) for name in ("x", "y", "family"))
     diamond = {"color": INK, "size": 10, "symbol": "diamond"}
@@ -44,7 +47,9 @@ def map_figure(
                 x=x[family == k].tolist(),
                 y=y[family == k].tolist(),
                 mode="markers",
-                marker=diamond if name == marked else {"color": colors[k % len(colors)], "size": 4},
+                marker=diamond
+                if name == marked
+                else {"color": colors[k % len(colors)], "size": size},
                 hoverinfo="name",
             )
             for k, name in enumerate(points["families"])
