@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from dashboard.figures.maps import COLORS, map_figure
-from dashboard.figures.style import BAD, GOOD, MUTED, SEQUENCE, WARN, styled
+from dashboard.figures.style import BAD, GOOD, INK, MUTED, SEQUENCE, WARN, styled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,10 +49,12 @@ def lines_figure(
     share: str,
     span: tuple[float, float] | None,
 ) -> go.Figure:
-    """Draw a line for each method: columns ``x`` and ``y``."""
+    """Draw a line for each method: columns ``x`` and ``y``; colours are those of the map."""
     figure = go.Figure()
-    for k, (name, numbers) in enumerate(methods.items()):
-        line = {"color": _COLORS[k % len(_COLORS)], "width": 1.5}
+    names = [name for name in methods if name != KNOWN]
+    colors = {name: _COLORS[k % len(_COLORS)] for k, name in enumerate(names)} | {KNOWN: INK}
+    for name, numbers in methods.items():
+        line = {"color": colors[name], "width": 1.5}
         figure.add_scatter(
             name=name, x=list(numbers["x"]), y=list(numbers["y"]), mode="lines", line=line
         )

@@ -76,7 +76,9 @@ def test_known_crystals_are_marked_on_a_map_and_lines_have_their_names(figures):
     random, known = figures["landscape methods"].data
     assert (known.name, known.marker.symbol) == ("known", "diamond")
     assert random.marker.symbol is None
-    assert [line.name for line in figures["displacements"].data] == ["known", "random"]
+    first, second = figures["displacements"].data
+    assert (first.name, second.name) == ("known", "random")
+    assert second.line.color == figures["samples"].data[0].line.color == random.marker.color
     assert figures["minima"].layout.yaxis.range == (0, 1)
 
 
