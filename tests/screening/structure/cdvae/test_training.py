@@ -19,7 +19,8 @@ from screening.training.request import EvaluateRequest, TrainRequest
 
 TINY = {
     "width": "16", "layers": "1", "latent": "8", "condition": "16", "neighbours": "6",
-    "gaussians": "8", "epochs": "4", "batch_size": "4", "test_fraction": "0.3",
+    "gaussians": "8", "sent": "8", "components": "4", "epochs": "4", "batch_size": "4",
+    "test_fraction": "0.3",
 }  # fmt: skip
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al", "Pb")
 
