@@ -7,6 +7,7 @@ paper does not give. Nothing is filtered, and the number of atoms in the cell is
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from screening.metrics.matching import Matches
 from screening.progress import report
 from screening.structure.cdvae.data import Batch, cells_of, read_crystals
 from screening.structure.cdvae.model import NAME, CdvaeModel
-from screening.structure.cdvae.physics import pressures, relaxations, volume
+from screening.structure.cdvae.physics import compression, pressures, relaxations, volume
 from screening.structure.cdvae.sampling import SamplingOptions, reconstruct
 from screening.structure.crystals import structure_of
 from screening.structure.random_crystals import RandomGenerator
@@ -44,6 +45,10 @@ PAPER = {
 """What the paper prints, of a model of 4M or 86M weights on 671,000 crystals; context only."""
 
 
+ATOMS = ((1, 4), (5, 8), (9, 12), (13, 19), (20, 60))
+"""Numbers of atoms in the cell by which success is counted."""
+
+
 class CdvaeEvaluation(BaseModel):
     """Options of ``screening evaluate cond-cdvae``."""
 
@@ -57,6 +62,9 @@ class CdvaeEvaluation(BaseModel):
     )
     stressed: int = Field(50, ge=0, description="Crystals that are drawn at each pressure")
     relaxed: int = Field(0, ge=0, description="Crystals that are relaxed, and random ones")
+    compressed: Path | None = Field(
+        None, description="File of crystals relaxed at pressures, for their volumes"
+    )
     engine: str = Field("chgnet", description="Energy engine of stresses and relaxations")
     levels: int | None = Field(20, ge=2, description="Levels of noise")
     langevin: bool = Field(False, description="The paper's dynamics, with a step of `rate`")
@@ -81,9 +89,10 @@ class CdvaeEvaluation(BaseModel):
 def evaluate_cdvae(request: EvaluateRequest) -> dict[str, Any]:
     """Measure reconstruction, success within k samples, cost by steps, and what an engine says.
 
-    ``success`` by Langevin steps and ``random`` hold match rates (loose, strict) by number of
-    samples, with 95 % intervals over crystals; ``pressures`` the pressure that the engine finds
-    in cells drawn for a pressure; ``relaxations`` how far the first crystals are from a minimum.
+    ``success`` by steps at a level and ``random`` hold match rates (loose, strict) by number of
+    samples, with 95 % intervals over crystals, and strict successes by number of atoms;
+    ``pressures`` the pressure that the engine finds in cells drawn for a pressure; ``relaxations``
+    how far the first crystals are from a minimum; ``compression`` the volumes under pressure.
 
     Raises
     ------
@@ -121,6 +130,7 @@ def evaluate_cdvae(request: EvaluateRequest) -> dict[str, Any]:
             seed=request.seed,
         ),
         "relaxations": _relaxations(drawn, random, options),
+        "compression": compression(model, options.compressed) if options.compressed else None,
         "paper": PAPER,
         "data_sha256": file_sha256(request.data),
         "checkpoint": model.ref.model_dump(),
@@ -177,10 +187,17 @@ def _figures(
     request: EvaluateRequest,
 ) -> dict[str, Any]:
     matches = Matches.of(references, drawn, request.top_k)
+    sizes = np.array([len(reference) for reference in references])
+    found = matches.hits("strict", request.top_k)
     return {
         "rates": matches.rates(),
         "intervals": matches.intervals(request.seed),
         "rmse": matches.rmse(),
+        "strict_by_atoms": {
+            f"{low}-{high}": {"n": int(here.sum()), "found": int(found[here].sum())}
+            for low, high in ATOMS
+            if (here := (sizes >= low) & (sizes <= high)).any()
+        },
     }
 
 

@@ -11,11 +11,14 @@ from screening.engines import Crystal, engine_id, make_engine
 from screening.engines.threads import one_thread
 from screening.progress import report
 from screening.relax import RelaxOptions, relax_structures
+from screening.structure.cdvae.data import COLUMNS, Batch, cells_of
 from screening.structure.cdvae.graph import nearest_image
 from screening.structure.crystals import structure_of
+from screening.training.data import canonical_formulas, read_table, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from pymatgen.core import Structure
@@ -92,6 +95,65 @@ def distance(before: Structure, after: Structure) -> float:
     gone = torch.from_numpy(after.frac_coords - before.frac_coords)
     lattice = torch.from_numpy(np.array(before.lattice.matrix)).expand(len(before), 3, 3)
     return float(nearest_image(gone, lattice).square().sum(dim=1).mean().sqrt())
+
+
+@torch.no_grad()
+def compression(model: CdvaeModel, path: Path) -> dict[str, Any]:
+    """Compare learned relative volumes under pressure with those of crystals relaxed there.
+
+    The latent vector is that of the crystal at the lowest pressure.
+
+    Parameters
+    ----------
+    model
+        The model.
+    path
+        File of ``screening train pressure-data``; rows of seen formulas are left out.
+
+    Returns
+    -------
+    By pressure (GPa) the number of crystals, their mean V/V0 as relaxed and as learned, and the
+    mean error.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used.
+    """
+    table = read_table(path, (*COLUMNS, "pressure", "source"))
+    formulas = canonical_formulas(table["formula"].tolist())
+    table = table[unseen(formulas, model.seen_formulas)]
+    pairs: dict[float, list[tuple[float, float]]] = {}
+    for _, rows in table.groupby(["formula", "source"]):
+        ordered = rows.sort_values("pressure")
+        cells = cells_of(ordered)
+        if len(cells[0][2]) > model.max_atoms:
+            continue
+        learned = _learned_volumes(model, cells[0], ordered["pressure"].tolist())
+        for k, pressure in enumerate(ordered["pressure"].tolist()[1:], start=1):
+            relaxed = volume(cells[k]) / volume(cells[0])
+            pairs.setdefault(pressure, []).append((relaxed, learned[k] / learned[0]))
+    found = {}
+    for pressure, values in sorted(pairs.items()):
+        relaxed, guessed = np.array(values).T
+        found[f"{pressure:g}"] = {
+            "n": len(values),
+            "relaxed": float(relaxed.mean()),
+            "learned": float(guessed.mean()),
+            "mae": float(np.abs(guessed - relaxed).mean()),
+        }
+    return found
+
+
+def _learned_volumes(model: CdvaeModel, cell: Cell, pressures: list[float]) -> list[float]:
+    """Volumes of the predicted lattices at pressures, with the z of the crystal at the first."""
+    network = model.network
+    first = Batch.of_cells([cell], pressures[:1])
+    z, _ = network.encode(first, network.conditions(first))
+    batch = Batch.of_cells([cell] * len(pressures), pressures)
+    joint = network.join(z.expand(len(batch), -1), network.conditions(batch))
+    volumes: list[float] = torch.linalg.det(network.predict_lattice(joint, batch)[1]).tolist()
+    return volumes
 
 
 def volume(cell: Cell) -> float:
