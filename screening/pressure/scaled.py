@@ -58,7 +58,7 @@ def squeeze(
     usable = pressures > SOFTEST  # never true of a failure
     moduli = STIFFENING * pressures / (ratios**-STIFFENING - 1)
     second_ratios = (1 + STIFFENING * wanted / np.where(usable, moduli, 1)) ** (-1 / STIFFENING)
-    chosen = np.flatnonzero(usable)
+    chosen = np.flatnonzero(usable).tolist()
     second = _evaluate([structures[k] for k in chosen], second_ratios[chosen], engine)
     found = [[item] for item in first]
     for k, item in zip(chosen, second, strict=True):

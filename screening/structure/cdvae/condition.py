@@ -20,6 +20,7 @@ _COUNT, _SHARES = 16, 6
 _HIDDEN = 128
 _NOISE = 0.3
 _DROPOUT = 0.1
+_LOG_VARIANCES = (-5.0, 4.0)
 
 
 def element_vectors(length: int) -> Tensor:
@@ -132,7 +133,11 @@ class MixturePrior(nn.Module):
         """Logarithms of weights ``(b, c)``, means and log variances ``(b, c, latent)``."""
         out = self.net(told).reshape(len(told), self.components, -1)
         means = out[..., 1 : 1 + self.latent] + self.centres
-        return out[..., 0].log_softmax(dim=1), means, out[..., 1 + self.latent :].clamp(-6, 4)
+        return (
+            out[..., 0].log_softmax(dim=1),
+            means,
+            out[..., 1 + self.latent :].clamp(*_LOG_VARIANCES),
+        )
 
     def divergence(self, z: Tensor, mean: Tensor, log_variance: Tensor, told: Tensor) -> Tensor:
         """Kullback-Leibler divergence of the posterior (nats), estimated at `z`, ``(b,)``."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LATTICE_HIDDEN = 256
 SMALLEST_LENGTH, ANGLES = 0.5, (30.0, 150.0)
 """Limits of predicted lengths (Angstrom per cube root of the atoms) and angles (degrees)."""
+LOG_VOLUMES = (0.7, 6.2)
+"""Limits of predicted logarithms of the volume per atom (Angstrom^3)."""
 STIFFNESS = 100.0
 """Bulk modulus from which the training starts (GPa)."""
 STIFFENING = 4.0
@@ -33,7 +35,7 @@ class Losses:
     Attributes
     ----------
     lattice
-        Mean square of standardised lengths and angles.
+        Mean square of standardised lengths and angles, and of the logarithm of the volume.
     coordinates
         Half the square of the error of the score, mean over atoms.
     still
@@ -55,7 +57,9 @@ class CondCdvae(nn.Module):
     ----------
     width, layers, encoder_layers, latent, condition, embedding, gaussians, neighbours, cutoff
         See `CdvaeOptions`.
-    radial, sent, prior, components, counts, compression, dropout, tell_noise, centred
+    radial, sent, prior, components, counts, tell_lattice, volume, compression, dropout
+        See `CdvaeOptions`.
+    tell_noise, centred
         See `CdvaeOptions`.
     levels, largest, smallest
         Geometric levels of noise (Angstrom).
@@ -78,6 +82,8 @@ class CondCdvae(nn.Module):
         prior: Prior,
         components: int,
         counts: bool,
+        tell_lattice: bool,
+        volume: bool,
         compression: bool,
         dropout: float,
         tell_noise: bool,
@@ -95,7 +101,8 @@ class CondCdvae(nn.Module):
         self.atoms = nn.Embedding.from_pretrained(element_vectors(width), freeze=False)
         near: dict[str, Any] = {"cutoff": cutoff, "radial": radial, "sent": sent}
         self.encoder = Painn(width, encoder_layers, told, **near)
-        self.mean, self.log_variance = nn.Linear(width, latent), nn.Linear(width, latent)
+        self.cell = nn.Linear(7, width) if tell_lattice else None
+        self.read = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * latent))
         self.joint = nn.Sequential(
             nn.Linear(latent + told, condition),
             nn.ReLU(),
@@ -107,7 +114,7 @@ class CondCdvae(nn.Module):
             nn.Linear(condition, LATTICE_HIDDEN),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(LATTICE_HIDDEN, 6),
+            nn.Linear(LATTICE_HIDDEN, 7 if volume else 6),
         )
         self.stiffness = nn.Linear(condition, 1) if compression else None
         self.decoder_atoms = nn.Embedding.from_pretrained(element_vectors(width), freeze=False)
@@ -117,10 +124,10 @@ class CondCdvae(nn.Module):
         ends = math.log10(largest), math.log10(smallest)
         self.register_buffer("sigmas", torch.logspace(ends[0], ends[1], levels))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-        for name in ("lattice_mean", "pressure_mean"):
-            self.register_buffer(name, torch.zeros(6 if name[0] == "l" else 1))
-        for name in ("lattice_scale", "pressure_scale"):
-            self.register_buffer(name, torch.ones(6 if name[0] == "l" else 1))
+        self.volume = volume
+        for name, length in (("lattice", 7), ("pressure", 1)):
+            self.register_buffer(f"{name}_mean", torch.zeros(length))
+            self.register_buffer(f"{name}_scale", torch.ones(length))
 
     def standardise(self, values: dict[str, Tensor]) -> None:
         """Set the statistics of the training data: mean and scale of lattices and pressures."""
@@ -140,26 +147,43 @@ class CondCdvae(nn.Module):
         crystals = batch.crystal_of_atom()
         scalars, _ = self.encoder(self.atoms(batch.numbers[mask]), told[crystals], graph)
         pooled = scalars.new_zeros(len(told), scalars.shape[1]).index_add(0, crystals, scalars)
-        pooled = torch.tanh(pooled / mask.sum(dim=1, keepdim=True))
-        return self.mean(pooled), self.log_variance(pooled).clamp(-10.0, 10.0)
+        pooled = pooled / mask.sum(dim=1, keepdim=True)
+        if self.cell is not None:
+            pooled = pooled + self.cell(self._standard(batch))
+        mean, log_variance = self.read(torch.tanh(pooled)).chunk(2, dim=1)
+        return mean, log_variance.clamp(-10.0, 10.0)
 
     def join(self, z: Tensor, told: Tensor) -> Tensor:
         """Latent vector and condition together ``(b, condition)``."""
         joint: Tensor = self.joint(torch.cat([z, told], dim=1))
         return joint
 
-    def predict_lattice(self, joint: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Standardised parameters ``(b, 6)`` and lattice rows ``(b, 3, 3)`` (Angstrom)."""
+    def _standard(self, batch: Batch) -> Tensor:
+        """Standardised true lattice: lengths, angles, logarithm of the volume, ``(b, 7)``."""
         mean, scale = self.get_buffer("lattice_mean"), self.get_buffer("lattice_scale")
-        plain = self.lattice(joint) * scale + mean
-        lengths = plain[:, :3]
+        standard: Tensor = (batch.parameters() - mean) / scale
+        return standard
+
+    def predict_lattice(self, joint: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Standardised lattice as `_standard`, or without volume, and lattice rows (Angstrom)."""
+        out = self.lattice(joint)
+        used = slice(out.shape[1])
+        mean = self.get_buffer("lattice_mean")[used]
+        scale = self.get_buffer("lattice_scale")[used]
+        plain = out * scale + mean
         if self.stiffness is not None:
-            lengths = lengths * self._shrinkage(joint, batch.pressures)
-        plain = torch.cat([lengths, plain[:, 3:]], dim=1)
+            shrinkage = self._shrinkage(joint, batch.pressures)
+            lengths, rest = plain[:, :3] * shrinkage, plain[:, 3:]
+            if self.volume:
+                rest = torch.cat([rest[:, :3], rest[:, 3:] + 3 * shrinkage.log()], dim=1)
+            plain = torch.cat([lengths, rest], dim=1)
         n_atoms = (batch.numbers > 0).sum(dim=1, keepdim=True)
-        kept = lengths.clamp(min=SMALLEST_LENGTH) * n_atoms ** (1 / 3)
-        parameters = torch.cat([kept, plain[:, 3:].clamp(*ANGLES)], dim=1)
-        return (plain - mean) / scale, lattice_of(parameters)
+        lengths = plain[:, :3].clamp(min=SMALLEST_LENGTH) * n_atoms ** (1 / 3)
+        rows = lattice_of(torch.cat([lengths, plain[:, 3:6].clamp(*ANGLES)], dim=1))
+        if self.volume:
+            wanted = plain[:, 6].clamp(*LOG_VOLUMES).exp() * n_atoms[:, 0]
+            rows = rows * (wanted / torch.linalg.det(rows))[:, None, None] ** (1 / 3)
+        return (plain - mean) / scale, rows
 
     def _shrinkage(self, joint: Tensor, pressures: Tensor) -> Tensor:
         """Shrink lengths under pressure by these factors, ``(b, 1)``.
@@ -169,7 +193,7 @@ class CondCdvae(nn.Module):
         assert self.stiffness is not None
         moduli = STIFFNESS * self.stiffness(joint).clamp(-4, 4).exp()
         strained = 1 + STIFFENING * pressures[:, None] / moduli
-        return strained.clamp(min=0.2) ** (-1 / (3 * STIFFENING))
+        return torch.pow(strained.clamp(min=0.2), -1 / (3 * STIFFENING))
 
     def decode(
         self, batch: Batch, lattices: Tensor, points: Tensor, joint: Tensor, sigmas: Tensor
@@ -202,8 +226,7 @@ class CondCdvae(nn.Module):
         divergence = self.prior.divergence(z, mean, log_variance, told)
         joint = self.join(z, told)
         predicted, lattices = self.predict_lattice(joint, batch)
-        shift, scale = self.get_buffer("lattice_mean"), self.get_buffer("lattice_scale")
-        wanted = (batch.parameters() - shift) / scale
+        wanted = self._standard(batch)[:, : predicted.shape[1]]
         return Losses(
             (predicted - wanted).square().mean(),
             *self._coordinate_loss(batch, batch.lattices if teacher else lattices.detach(), joint),

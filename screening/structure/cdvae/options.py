@@ -33,6 +33,10 @@ class CdvaeOptions(BaseModel):
     counts: bool = Field(
         True, description="Tell the number of atoms and the elements' shares; the paper: no"
     )
+    tell_lattice: bool = Field(True, description="Tell the encoder the lattice; the paper: no")
+    volume: bool = Field(
+        True, description="Scale the lattice to a volume that is predicted, too; the paper: no"
+    )
     compression: bool = Field(
         True, description="Lengths follow Murnaghan's equation; the paper: learned freely"
     )
@@ -64,7 +68,7 @@ class CdvaeOptions(BaseModel):
         names = {
             "width", "layers", "encoder_layers", "latent", "condition", "embedding", "gaussians",
             "neighbours", "cutoff", "radial", "sent", "prior", "components", "counts",
-            "compression", "dropout", "tell_noise", "centred", "levels", "largest", "smallest",
+            "tell_lattice", "volume", "compression", "dropout", "tell_noise", "centred", "levels", "largest", "smallest",
         }  # fmt: skip
         return self.model_dump(include=names)
 

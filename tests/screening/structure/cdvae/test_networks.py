@@ -34,7 +34,7 @@ def crystals():
 def network():
     torch.manual_seed(0)
     made = make_network(SMALL.network()).eval()
-    made.standardise({"lattice_mean": torch.tensor([2.5] * 3 + [90.0] * 3)})
+    made.standardise({"lattice_mean": torch.tensor([2.5] * 3 + [90.0] * 3 + [2.7])})
     return made
 
 
@@ -48,6 +48,8 @@ def test_lattices_of_parameters(crystals):
         np.testing.assert_allclose(batch.cells[row, 3:], own.angles, rtol=1e-5)
     n = torch.tensor([2.0, 4.0, 3.0])[:, None]
     torch.testing.assert_close(batch.parameters()[:, :3] * n ** (1 / 3), batch.cells[:, :3])
+    volumes = [abs(np.linalg.det(lattice)) / len(z) for lattice, _, z in crystals]
+    torch.testing.assert_close(batch.parameters()[:, 6].exp(), torch.tensor(volumes).float())
 
 
 def test_true_and_predicted_lattices_are_turned_alike(network, crystals):
