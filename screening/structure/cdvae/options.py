@@ -68,7 +68,8 @@ class CdvaeOptions(BaseModel):
         names = {
             "width", "layers", "encoder_layers", "latent", "condition", "embedding", "gaussians",
             "neighbours", "cutoff", "radial", "sent", "prior", "components", "counts",
-            "tell_lattice", "volume", "compression", "dropout", "tell_noise", "centred", "levels", "largest", "smallest",
+            "tell_lattice", "volume", "compression", "dropout", "tell_noise", "centred",
+            "levels", "largest", "smallest",
         }  # fmt: skip
         return self.model_dump(include=names)
 

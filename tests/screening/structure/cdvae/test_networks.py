@@ -340,3 +340,30 @@ def test_alike_elements_start_alike():
         likeness(vectors[11], vectors[19], dim=0) > likeness(vectors[11], vectors[9], dim=0) + 0.5
     )
     assert (vectors[57] - vectors[58]).abs().max() > 0.1
+
+
+def test_lattices_have_the_predicted_volume(network, crystals):
+    batch = Batch.of_cells(crystals, [0.0, 20.0, 60.0])
+    joint = torch.randn(3, SMALL.condition, generator=torch.Generator().manual_seed(0))
+    predicted, lattices = network.predict_lattice(joint, batch)
+    n = (batch.numbers > 0).sum(dim=1)
+    logarithms = predicted[:, 6] * network.lattice_scale[6] + network.lattice_mean[6]
+    torch.testing.assert_close(torch.linalg.det(lattices) / n, logarithms.exp())
+    paper = make_network(SMALL.model_copy(update={"volume": False}).network()).eval()
+    predicted, lattices = paper.predict_lattice(joint, batch)
+    assert predicted.shape == (3, 6)
+    assert torch.isfinite(paper.losses(batch, teacher=False).lattice)
+
+
+def test_the_encoder_is_told_the_lattice_if_wanted():
+    """Without, crystals whose atoms have the same neighbours are the same to the encoder."""
+    one = cell(np.eye(3) * 3, [[0, 0, 0]], [29])
+    two = cell(np.diag([3.0, 3.0, 6.0]), [[0, 0, 0], [0, 0, 0.5]], [29, 29])
+    batch = Batch.of_cells([one, two], [0.0, 0.0])
+    for told in (True, False):
+        torch.manual_seed(0)
+        options = SMALL.model_copy(update={"tell_lattice": told, "counts": False})
+        network = make_network(options.network()).eval()
+        network.standardise(batch.statistics())
+        mean, _ = network.encode(batch, network.conditions(batch))
+        assert bool((mean[0] - mean[1]).abs().max() > 1e-3) is told
