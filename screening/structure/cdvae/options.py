@@ -22,9 +22,9 @@ class CdvaeOptions(BaseModel):
     condition: int = Field(128, ge=8, description="Length of z and condition together")
     embedding: int = Field(50, ge=1, description="Length of an element's vector in the condition")
     gaussians: int = Field(80, ge=2, description="Gaussians of the pressure, from -2 to 5")
-    neighbours: int = Field(16, ge=1, description="Neighbours of an atom; the paper: 20")
+    neighbours: int = Field(14, ge=1, description="Neighbours of an atom; the paper: 20")
     cutoff: float = Field(5.0, gt=0, description="Farthest neighbour (Angstrom); the paper: 7")
-    radial: int = Field(8, ge=1, description="Radial functions; the paper's encoder: 6")
+    radial: int = Field(6, ge=1, description="Radial functions; the paper's encoder: 6")
     sent: int = Field(32, ge=1, description="Length of what an atom sends to its neighbours")
     prior: Prior = Field(
         "mixture", description="Of z: normal (the paper), or a mixture told by the condition"
@@ -61,7 +61,7 @@ class CdvaeOptions(BaseModel):
         60, ge=0, description="Passes of the prior alone, when all else is learned; the paper: 0"
     )
     batch_size: int = Field(128, ge=1, description="Crystals per step")
-    learning_rate: float = Field(1e-3, gt=0, description="Peak; the paper: 1e-4, falling")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak; the paper: 1e-4, falling")
     weight_decay: float = Field(0.01, ge=0, description="Of the matrices; the paper: 0")
     ema: float = Field(0.999, ge=0, lt=1, description="Decay of the averaged weights")
     test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
