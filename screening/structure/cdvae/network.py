@@ -103,13 +103,8 @@ class CondCdvae(nn.Module):
         self.encoder = Painn(width, encoder_layers, told, **near)
         self.cell = nn.Linear(7, width) if tell_lattice else None
         self.read = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * latent))
-        self.joint = nn.Sequential(
-            nn.Linear(latent + told, condition),
-            nn.ReLU(),
-            nn.Linear(condition, condition),
-            nn.ReLU(),
-            nn.Linear(condition, condition),
-        )
+        steps = [nn.Linear(n, condition) for n in (latent + told, condition, condition)]
+        self.joint = nn.Sequential(steps[0], nn.ReLU(), steps[1], nn.ReLU(), steps[2])
         self.lattice = nn.Sequential(
             nn.Linear(condition, LATTICE_HIDDEN),
             nn.ReLU(),
@@ -121,10 +116,14 @@ class CondCdvae(nn.Module):
         context = condition + 2 * _WAVES * tell_noise
         self.decoder = Painn(width, layers, context, **near)
         self.score = nn.Linear(width, 1, bias=False)
+        self.volume = volume
+        self._keep(levels, largest, smallest)
+
+    def _keep(self, levels: int, largest: float, smallest: float) -> None:
+        """Register what is not learned: noise, steps done, statistics of the data."""
         ends = math.log10(largest), math.log10(smallest)
         self.register_buffer("sigmas", torch.logspace(ends[0], ends[1], levels))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-        self.volume = volume
         for name, length in (("lattice", 7), ("pressure", 1)):
             self.register_buffer(f"{name}_mean", torch.zeros(length))
             self.register_buffer(f"{name}_scale", torch.ones(length))

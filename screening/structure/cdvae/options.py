@@ -57,9 +57,6 @@ class CdvaeOptions(BaseModel):
     max_atoms: int = Field(20, ge=1, le=MOST_ATOMS, description="Most atoms in the cell")
     max_pressure: float = Field(60.0, ge=0, description="Labels above this are not used (GPa)")
     epochs: int = Field(200, ge=1, description="Passes over the crystals")
-    prior_epochs: int = Field(
-        60, ge=0, description="Passes of the prior alone, when all else is learned; the paper: 0"
-    )
     batch_size: int = Field(128, ge=1, description="Crystals per step")
     learning_rate: float = Field(3e-3, gt=0, description="Peak; the paper: 1e-4, falling")
     weight_decay: float = Field(0.01, ge=0, description="Of the matrices; the paper: 0")

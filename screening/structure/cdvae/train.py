@@ -15,7 +15,6 @@ from screening.structure.cdvae.data import Batch, cells_of, read_crystals
 from screening.structure.cdvae.model import MODEL_CLASS
 from screening.structure.cdvae.network import CondCdvae, make_network
 from screening.structure.cdvae.options import CdvaeOptions
-from screening.structure.cdvae.prior_training import fit_prior
 from screening.training.curves import columns
 from screening.training.data import describe, fingerprints, held_out
 from screening.training.environment import device_name, package_versions
@@ -62,9 +61,6 @@ def train_cdvae(request: TrainRequest) -> Card:
         network = make_network(options.network())
     network.standardise(known.statistics())
     network = network.to(request.device)
-    states = state_folder(request)
-    told = options.model_dump(exclude={"prior_epochs"})
-    key = content_hash(known.points.numpy(), known.pressures.numpy(), told)
     result = fit(
         network,
         cdvae_loss(known, options, request.device),
@@ -73,18 +69,9 @@ def train_cdvae(request: TrainRequest) -> Card:
         seed=request.seed,
         watch=lambda trained: _watched(trained, measured, options, request.seed),
         sizes=(known.numbers > 0).sum(dim=1).numpy(),
-        state=states / "cdvae.safetensors",
-        key=key,
+        state=state_folder(request) / "cdvae.safetensors",
+        key=content_hash(known.points.numpy(), known.pressures.numpy(), options.model_dump()),
         label="cond-cdvae",
-    )
-    prior = fit_prior(
-        network,
-        known,
-        table["formula"][~test].tolist(),
-        options,
-        seed=request.seed,
-        state=states / "prior.safetensors",
-        key=key,
     )
     network = network.cpu()
     tensors = export(network, "network.")
@@ -109,9 +96,9 @@ def train_cdvae(request: TrainRequest) -> Card:
             "n_under_pressure": int((known.pressures > 0).sum()),
         },
         metrics=plain_metrics(held_out_losses(network, measured, request.seed)),
-        history={"cdvae": columns(result.history), "prior": columns(prior.history)},
+        history={"cdvae": columns(result.history)},
         seed=request.seed,
-        wall_time=result.wall_time + prior.wall_time,
+        wall_time=result.wall_time,
         device=device_name(request.device),
         packages=package_versions("numpy", "torch"),
         references=REFERENCES,

@@ -14,7 +14,6 @@ from screening.structure.cdvae.model import CdvaeGenerator, CdvaeModel
 from screening.structure.cdvae.network import make_network
 from screening.structure.cdvae.options import CdvaeOptions
 from screening.structure.cdvae.physics import distance
-from screening.structure.cdvae.prior_training import fit_prior
 from screening.structure.cdvae.sampling import SamplingOptions
 from screening.structure.cdvae.train import cdvae_loss
 from screening.structure.pool import CHECKPOINTS
@@ -25,7 +24,7 @@ from screening.training.request import EvaluateRequest, TrainRequest
 TINY = {
     "width": "16", "layers": "1", "latent": "8", "condition": "16", "neighbours": "6",
     "gaussians": "8", "sent": "8", "components": "4", "epochs": "4", "batch_size": "4",
-    "test_fraction": "0.3", "prior_epochs": "2",
+    "test_fraction": "0.3",
 }  # fmt: skip
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al", "Pb")
 
@@ -102,7 +101,6 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(table, tmp_path, mo
     assert len(calls) > 9
     assert card.sha256 == whole.sha256
     assert card.history == whole.history
-    assert whole.history["prior"]["epoch"]
 
 
 def test_the_teacher_leaves_after_its_share_of_the_steps(table, monkeypatch):
@@ -141,27 +139,6 @@ def test_the_loss_falls(table):
         optimizer.step()
         values.append(float(value))
     assert np.mean(values[-10:]) < 0.8 * np.mean(values[:10])
-
-
-def test_the_prior_learns_on_when_all_else_is_learned(table):
-    crystals = read_crystals([table], 20, 0.0)
-    batch = Batch.of_cells(cells_of(crystals), [0.0] * len(crystals))
-    options = CdvaeOptions(**{**TINY, "prior_epochs": "30"})
-    torch.manual_seed(0)
-    network = make_network(options.network()).eval()
-    network.standardise(batch.statistics())
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    arguments = {"seed": 0, "state": None, "key": ""}
-    formulas = crystals["formula"].tolist()
-    result = fit_prior(network, batch, formulas, options, **arguments)
-    changed = {k for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
-    assert changed
-    assert all(name.startswith("prior.") for name in changed)
-    assert result.metric < result.history[0]["metric"] - 0.1
-    for other in ({"prior_epochs": 0}, {"prior": "normal"}):
-        changed = options.model_copy(update=other)
-        paper = make_network(changed.network())
-        assert fit_prior(paper, batch, formulas, changed, **arguments).history == []
 
 
 @pytest.fixture
@@ -241,6 +218,19 @@ def test_the_evaluation_measures_what_it_says(table, trained, tmp_path):
     seen = CdvaeModel.load(str(trained)).seen_formulas
     left = unseen(canonical_formulas(squeezed["formula"].tolist()), seen).sum()
     assert compression["n"] == left > 0
+
+
+def test_the_bundled_model_draws_smaller_cells_under_pressure():
+    model = CdvaeModel.load()
+    numbers = [np.repeat([12, 8], 4)] * 20
+    sampling = SamplingOptions(steps=1, levels=5)
+    volumes = {}
+    for pressure in (0.0, 30.0, 60.0):
+        drawn = model.generate(numbers, [pressure] * 20, sampling, 0)
+        volumes[pressure] = np.median([abs(np.linalg.det(lattice)) / 8 for lattice, _, _ in drawn])
+    assert 8 < volumes[0.0] < 12  # periclase: 9.4 Angstrom^3
+    assert 0.7 < volumes[60.0] / volumes[0.0] < volumes[30.0] / volumes[0.0] < 0.95
+    assert "cond-cdvae" in available_generators()
 
 
 def test_messages(table, tmp_path):
