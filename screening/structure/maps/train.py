@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional
 from screening import __version__
 from screening.checkpoints import Card, save_checkpoint
 from screening.errors import InputError
+from screening.features.network import export
 from screening.identity import content_hash
 from screening.metrics.contacts import covalent_contacts
 from screening.schemas import CheckpointRef
@@ -77,10 +78,7 @@ def _train(request: TrainRequest, head: str) -> Card:
     bank = None if options.bank == "none" else Bank.load(options.bank).without(hidden)
     crystals = prepare(table[~test], bank, options.max_atoms)
     network, result = _fit(request, options, crystals)
-    tensors: dict[str, NDArray[Any]] = {
-        f"network.{name}": (value.half() if value.is_floating_point() else value).cpu().numpy()
-        for name, value in network.state_dict().items()
-    }
+    tensors = export(network, "network.")
     tensors["seen_formulas"] = fingerprints(table["formula"][~test].tolist())
     arguments = {
         "network": options.network(),
