@@ -88,8 +88,7 @@ def evaluate(
     settings: SetOption = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a model on data that it has not seen; prints JSON."""
-    from cli.formatting import print_json
+    """Measure a model on data that it has not seen; prints JSON, or tables of `generators`."""
     from cli.progress import stage_bars
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
@@ -108,16 +107,28 @@ def evaluate(
         top_k=top_k,
         seed=seed,
         plots=plots is not None,
+        state=get_settings().data_dir / "evaluations",
         options=parse_settings(settings),
     )
     with stage_bars(quiet=quiet):
         metrics = _measure(what, request, match)
     numbers, rows = metrics.pop("plots", {}), metrics.pop("rows", [])
+    tables = metrics.pop("tables", [])
     if out is not None:
         _write(metrics | {"plots": numbers} | ({"rows": rows} if rows else {}), out)
     if plots is not None:
         _draw(what, request.checkpoint, numbers, plots)
-    print_json(metrics)
+    _show(metrics, tables)
+
+
+def _show(metrics: dict[str, Any], tables: list[dict[str, Any]]) -> None:
+    """Print the tables of a measurement, or, if it has none, the metrics as JSON."""
+    from cli.formatting import print_json, show
+
+    for table in tables:
+        show(table["rows"], table["columns"], title=table["title"])
+    if not tables:
+        print_json(metrics)
 
 
 def _write(metrics: dict[str, Any], path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from pymatgen.core import Structure
 
+from dashboard.api.flow import get_flow
 from dashboard.cif import SYMPREC, cif_text
 from dashboard.figures import (
     caption,
+    flow_figure,
     funnel_figure,
     hull_figure,
     model_figures,
@@ -121,6 +123,7 @@ def _overview(
 ) -> dict[str, Any]:
     """Draw the figures of the whole campaign."""
     funnel = campaign_funnel(database, campaign.campaign_id)
+    flow = get_flow(database, campaign.campaign_id)
     hulls = list(
         database.find(HullDoc, {"hull_id": {"$in": sorted({m.hull_id for m in materials})}})
     )
@@ -134,6 +137,15 @@ def _overview(
     return {
         "funnel": funnel,
         "funnel_figure": _html(funnel_figure(funnel)),
+        "flow_figures": {
+            title: _html(flow_figure(diagram))
+            for title, diagram in (
+                ("Compositions", flow.compositions),
+                ("Structures", flow.structures),
+                ("Structures by method, and where they ended", flow.methods),
+            )
+            if diagram.links
+        },
         "hulls": [{"hull": hull, "figure": _html(hull_figure(hull))} for hull in hulls],
         "parity_figure": _html(parity) if compared else "",
     }

@@ -168,10 +168,10 @@ def newest_hulls(database: Database, chemsys: str) -> list[HullDoc]:
 def system_candidates(database: Database, chemsys: str) -> list[dict[str, Any]]:
     """List the compositions of one chemical system that campaigns chose, with what they reached."""
     fields = ["candidate_id", "campaign_id", "formula", "rank", "score", "energy", "stage"]
+    order = {"candidate_id": 1}
     query = {"chemsys": chemsys}
-    return list(
-        database.rows("candidates", query, fields, sort={"candidate_id": 1}, limit=SYSTEM_ROWS)
-    )
+    rows = list(database.rows("candidates", query, fields, sort=order, limit=SYSTEM_ROWS))
+    return sorted(rows, key=lambda row: (row["campaign_id"], row["rank"] or len(rows) + 1))
 
 
 def chemical_systems(database: Database, limit: int = 200) -> list[dict[str, Any]]:

@@ -81,6 +81,12 @@ class Database:
         if self._server is not None:
             self._server.detach()
 
+    def size(self) -> int:
+        """Bytes of all documents, unpacked, and of the indexes."""
+        with self.guard():
+            found = self._database.command("dbStats")
+        return int(found["dataSize"] + found["indexSize"])
+
     def raw(self, name: str) -> MongoCollection[dict[str, Any]]:
         """Return the pymongo collection, for aggregations."""
         return self._database[name]

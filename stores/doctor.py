@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from stores.database import Database
 
 LOW_DISK = 2 * 2**30
+CROWDED = 4.0
+"""Documents and indexes over the server's cache from which on filters get slow."""
 PROBES = ("O", "Fe_pv", "Li_sv")
 """POTCARs that are looked for: a set that has these is whole."""
 Finding = dict[str, str]
@@ -44,7 +46,7 @@ def examine_quickly(database: Database) -> list[Finding]:
 
 
 def _of_database(database: Database) -> list[Finding]:
-    checks: tuple[Callable[[Database], Finding], ...] = (_indexes, _tasks, _campaigns)
+    checks: tuple[Callable[[Database], Finding], ...] = (_indexes, _memory, _tasks, _campaigns)
     found = f"{database.where}, MongoDB {server_version(database)}"
     return [_finding("database", found), *(check(database) for check in checks)]
 
@@ -60,6 +62,19 @@ def _indexes(database: Database) -> Finding:
             "indexes", f"missing: {'; '.join(missing)}", "any command makes them", bad=True
         )
     return _finding("indexes", "all there")
+
+
+def _memory(database: Database) -> Finding:
+    cache = database.settings.cache_gb
+    size = database.size() / 1e9
+    if database.settings.mongo_uri is not None:
+        return _finding("memory", f"{size:.2g} GB of documents and indexes on a server of yours")
+    crowded = size > CROWDED * cache
+    return _finding(
+        "memory",
+        f"{size:.2g} GB of documents and indexes, {cache:g} GB to keep them in",
+        f"SCREENING_CACHE_GB={size / 2:.1f}, then `screening db stop`" if crowded else "",
+    )
 
 
 def _tasks(database: Database) -> Finding:

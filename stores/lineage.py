@@ -116,11 +116,10 @@ def lineage(database: Database, identifier: str) -> LineageNode:
 def _task(row: dict[str, Any]) -> dict[str, Any]:
     """Say how a document was made."""
     provenance = row.get("provenance") or {}
-    model = provenance.get("checkpoint")
     return {
         "made_by": provenance.get("maker"),
         "task_key": provenance.get("task_key"),
-        "checkpoint": f"{model['name']} {model['sha256'][:12]}" if model else None,
+        "checkpoint": _model(provenance.get("checkpoint")),
         "seed": provenance.get("seed"),
         "when": provenance.get("ended"),
         "host": provenance.get("host"),
@@ -128,12 +127,17 @@ def _task(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _model(checkpoint: dict[str, Any] | None) -> str | None:
+    """Name a checkpoint, with the beginning of its hash."""
+    return f"{checkpoint['name']} {checkpoint['sha256'][:12]}" if checkpoint else None
+
+
 def _material(database: Database, row: dict[str, Any]) -> LineageNode:
     facts = {
         name: row[name]
         for name in ("formula_pretty", "energy_above_hull", "hull_id", "known", "campaign_ids")
     }
-    node = LineageNode("material", row["material_id"], facts)
+    node = LineageNode("material", row["material_id"], facts | {"when": row.get("last_updated")})
     members = dict.fromkeys([row["structure_id"], *row["found_as"]])
     query = {"structure_id": {"$in": list(members)}}
     structures = database.rows("structures", query, STRUCTURE_FIELDS)
@@ -141,8 +145,19 @@ def _material(database: Database, row: dict[str, Any]) -> LineageNode:
     node.parents = [
         *(_structure(database, found[name]) for name in members if name in found),
         *_phonons(database, row["structure_id"]),
+        *_hulls(database, row["hull_id"]),
     ]
     return node
+
+
+def _hulls(database: Database, hull_id: str) -> list[LineageNode]:
+    """Tell which hull a distance to the hull refers to."""
+    names = ("chemsys", "energy_source", "pressure", "version", "n_entries")
+    rows = database.rows("hulls", {"hull_id": hull_id}, [*names, "provenance"])
+    return [
+        LineageNode("hull", hull_id, {**{name: row.get(name) for name in names}, **_task(row)})
+        for row in rows
+    ]
 
 
 def _phonons(database: Database, structure_id: str) -> list[LineageNode]:
@@ -208,7 +223,29 @@ def _structure(database: Database, row: dict[str, Any]) -> LineageNode:
     elif row["role"] == "candidate":
         rows = database.rows("candidates", {"formula": row["formula"]})
         node.parents = [_candidate(database, candidate) for candidate in rows]
+        node.parents += _symmetries(database, row)
     return node
+
+
+def _symmetries(database: Database, row: dict[str, Any]) -> list[LineageNode]:
+    """Tell the predicted symmetries that a structure was made with: the last ones before it."""
+    before = (row.get("provenance") or {}).get("started")
+    query = {"formula": row["formula"], "provenance.ended": {"$lte": before}}
+    fields = ["symmetry_id", "space_groups", "model", "provenance"]
+    last = {"provenance.ended": -1}
+    rows = database.rows("symmetries", query, fields, sort=last, limit=1) if before else ()
+    return [
+        LineageNode(
+            "symmetry",
+            guess["symmetry_id"],
+            {
+                "space_groups": [group["symbol"] for group in guess["space_groups"][:3]],
+                **_task(guess),
+                "checkpoint": _model(guess["model"]),
+            },
+        )
+        for guess in rows
+    ]
 
 
 def _candidate(database: Database, row: dict[str, Any]) -> LineageNode:
@@ -219,7 +256,7 @@ def _candidate(database: Database, row: dict[str, Any]) -> LineageNode:
         "rank": row["rank"],
         "validity": (row.get("validity") or {}).get("reason"),
         "formation_energy_per_atom": energy.get("formation_energy_per_atom"),
-        "energy_model": (energy.get("model") or {}).get("sha256", "")[:12] or None,
+        "energy_model": _model(energy.get("model")),
         **_task(row),
     }
     node = LineageNode("candidate", row["candidate_id"], facts)
@@ -233,13 +270,12 @@ def _candidate(database: Database, row: dict[str, Any]) -> LineageNode:
         None,
     )
     if batch:
-        model = batch.get("model")
         sample = {
             "method": batch["method"],
             "batch": batch["number"],
             "sample": origin["index"],
             "of": batch["n_samples"],
-            "generator": f"{model['name']} {model['sha256'][:12]}" if model else None,
+            "generator": _model(batch.get("model")),
             **_task(batch),
         }
         node.parents = [LineageNode("sample", origin["batch_id"], sample)]

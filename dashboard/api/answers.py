@@ -28,7 +28,8 @@ from dashboard.api.models import (
 )
 from screening.elements import symbols as element_symbols
 from screening.errors import InputError
-from stores import browse, crystals, progress, queries
+from screening.schemas import TaskRecord
+from stores import browse, crystals, lineage, progress, queries
 from stores.browse import CandidateQuery, DiscoveryQuery
 from stores.doctor import examine_quickly
 
@@ -242,6 +243,43 @@ def cell(material: MaterialDoc, kind: str) -> Structure:
         return structure
     analyzer = SpacegroupAnalyzer(structure, symprec=material.symmetry.symprec)
     return analyzer.get_conventional_standard_structure()
+
+
+def get_document(database: Database, identifier: str) -> dict[str, Any]:
+    """Read any document by its identifier, or an unambiguous beginning of it.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
+    found: dict[str, Any] = _json(lineage.get_document(database, identifier)[1])
+    return found
+
+
+def _json(value: Any) -> Any:
+    """Turn a document into what JSON has; numbers that are none become null."""
+    if isinstance(value, dict):
+        return {name: _json(item) for name, item in value.items() if name != "_id"}
+    if isinstance(value, (list, np.ndarray)):
+        return [
+            _json(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)
+        ]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def get_task(database: Database, task_key: str) -> TaskRecord:
+    """Read a task of the ledger.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    task = database.get(TaskRecord, task_key)
+    if task is None:
+        raise InputError(f"there is no task {task_key!r}")
+    return task
 
 
 def list_systems(database: Database) -> list[SystemRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -103,6 +103,54 @@ class CampaignDetail(BaseModel):
     funnel: dict[str, FunnelStage] = Field(description="What each stage let through, so far")
     progress: list[StageProgress] = Field(description="Tasks of each stage")
     failures: list[TaskFailure] = Field(description="Tasks that failed")
+
+
+class FlowNode(BaseModel):
+    """Items in one state."""
+
+    id: str = Field(description="Unique in the diagram")
+    label: str = Field(description="What the items are")
+    n: int = Field(description="How many")
+    kind: Literal["start", "kept", "stopped", "good"] = Field(
+        description="Where they come from, go on, ended, or are what a campaign looks for"
+    )
+
+
+class FlowLink(BaseModel):
+    """Items that pass from one state to another."""
+
+    source: str = Field(description="Node that they leave")
+    target: str = Field(description="Node that they reach")
+    n: int = Field(description="How many")
+
+
+class FlowDiagram(BaseModel):
+    """Nodes and the flows between them; empty before there is anything to draw."""
+
+    nodes: list[FlowNode] = Field(description="The nodes")
+    links: list[FlowLink] = Field(description="The flows")
+
+
+class MethodFates(BaseModel):
+    """What became of the structures of one method."""
+
+    method: str = Field(
+        description="The method; several that proposed the same structure are joined by a plus"
+    )
+    n: int = Field(description="Structures that it proposed and that were relaxed")
+    ended: dict[str, int] = Field(description="Where they ended -> structures")
+
+
+class CampaignFlow(BaseModel):
+    """What flows where in a campaign, in the numbers of its funnel."""
+
+    compositions: FlowDiagram = Field(description="From the samples to those with structures")
+    structures: FlowDiagram = Field(description="From the proposed ones to the stable ones")
+    methods: FlowDiagram = Field(description="From the methods to where their structures ended")
+    fates: list[MethodFates] = Field(description="The same as a table")
+    crystals: dict[str, int] = Field(
+        description="Where structures ended -> crystals: several may have relaxed to one"
+    )
 
 
 class Prediction(BaseModel):

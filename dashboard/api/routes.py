@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 
-from dashboard.api import answers
+from dashboard.api import answers, flow
 from dashboard.api.models import (
     CampaignDetail,
+    CampaignFlow,
     CampaignRow,
     CandidatePage,
     ContactMaps,
@@ -24,7 +25,7 @@ from dashboard.api.models import (
 )
 from screening.checkpoints import Card, bundled_names, read_card
 from screening.errors import InputError
-from screening.schemas import HullDoc, MaterialDoc
+from screening.schemas import HullDoc, MaterialDoc, TaskRecord
 from stores import Database, crystals
 from stores.browse import CandidateQuery, DiscoveryQuery
 from stores.lineage import lineage
@@ -67,6 +68,12 @@ def get_campaign(database: Data, campaign_id: Identifier) -> CampaignDetail:
         return answers.get_campaign(database, campaign_id)
     except InputError as error:
         raise HTTPException(404, str(error)) from None
+
+
+@router.get("/campaigns/{campaign_id}/flow", tags=["campaigns"])
+def get_campaign_flow(database: Data, campaign_id: Identifier) -> CampaignFlow:
+    """Tell what passed from stage to stage, and what became of each method's structures."""
+    return _found(flow.get_flow, database, campaign_id)
 
 
 @router.get("/candidates", tags=["campaigns"])
@@ -130,6 +137,18 @@ def get_diffraction(material: Material) -> Diffraction:
 def get_lineage(database: Data, material: Material) -> dict[str, Any]:
     """Walk from the crystal back to the sample that started it."""
     return lineage(database, material.material_id).as_dict()
+
+
+@router.get("/documents/{identifier}", tags=["documents"])
+def get_document(database: Data, identifier: Identifier) -> dict[str, Any]:
+    """Give any document by its identifier, as the database has it; large arrays are left out."""
+    return _found(answers.get_document, database, identifier)
+
+
+@router.get("/tasks/{task_key}", tags=["documents"], response_model_exclude={"owner"})
+def get_task(database: Data, task_key: Identifier) -> TaskRecord:
+    """Tell how a task went: attempts, times, parameters and versions of packages."""
+    return _found(answers.get_task, database, task_key)
 
 
 @router.get("/systems", tags=["chemical systems"])

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.figures.generators import generator_figures
+from dashboard.figures.maps import map_figure
 from dashboard.figures.parity import parity_figure
 from dashboard.figures.sites import site_figures
-from dashboard.figures.style import ACCENT, BAD, GOOD, GRID, INK, MUTED, SEQUENCE, WARN, styled
+from dashboard.figures.style import ACCENT, BAD, GOOD, GRID, INK, MUTED, styled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +47,10 @@ CAPTIONS = {
     "element_map": "Elements as the site classifier sees them",
     "ranks": "Rank of the known crystal among candidates with its composition",
     "optimality": "How early known compositions come in their chemical systems",
+    "samples": "Share of the formulas whose known crystal is found, by number of structures",
+    "minima": "Relaxed structures, by energy above the known crystal",
+    "displacements": "Converged structures, by how far their atoms moved",
+    "landscape": "Crystals of one formula by their geometry, before relaxation",
     "training": "Training curves",
 }
 """What a figure shows, by the first word of its name."""
@@ -72,7 +78,7 @@ def model_figures(
     -------
     Figures by a name that is fit for a file: ``elements``, ``amounts``, ``n_elements``; ``parity
     NAME`` and ``calibration NAME`` for each set of energies; ``confusion``; ``map``; those of
-    `site_figures`; and ``training NAME`` for each kind of network.
+    `site_figures` and `generator_figures`; and ``training NAME`` for each kind of network.
     """
     figures = {name: bars_figure(plots[name], *BARS[name]) for name in BARS if name in plots}
     for name, numbers in plots.items():
@@ -86,7 +92,7 @@ def model_figures(
         figures["confusion"] = confusion_figure(plots["confusion"])
     if "map" in plots:
         figures["map"] = map_figure(plots["map"])
-    figures |= site_figures(plots)
+    figures |= site_figures(plots) | generator_figures(plots)
     kinds: dict[str, dict[str, Mapping[str, Sequence[float]]]] = {}
     for name, curve in (history or {}).items():
         if any(curve.values()):
@@ -189,36 +195,6 @@ def confusion_figure(confusion: Mapping[str, Any]) -> go.Figure:
     figure.update_xaxes(title="predicted", tickangle=-45)
     figure.update_yaxes(title="true", autorange="reversed")
     figure.update_layout(margin={"l": 120, "b": 110})
-    return figure
-
-
-def map_figure(points: Mapping[str, Any]) -> go.Figure:
-    """Draw the map of compounds, coloured by family.
-
-    Parameters
-    ----------
-    points
-        Columns ``x``, ``y``, ``family``, and the names of the ``families``.
-    """
-    x, y, family = (np.asarray(points[name]) for name in ("x", "y", "family"))
-    colors = (BAD, WARN, GOOD, *SEQUENCE[:3], MUTED)
-    figure = go.Figure(
-        [
-            go.Scatter(
-                name=name,
-                x=x[family == k].tolist(),
-                y=y[family == k].tolist(),
-                mode="markers",
-                marker={"color": colors[k % len(colors)], "size": 4},
-                hoverinfo="name",
-            )
-            for k, name in enumerate(points["families"])
-            if (family == k).any()
-        ]
-    )
-    styled(figure, height=480)
-    figure.update_xaxes(showticklabels=False, title="t-SNE of the last hidden layer")
-    figure.update_yaxes(showticklabels=False)
     return figure
 
 

@@ -39,6 +39,10 @@ def curve(title: str, values: Sequence[float]) -> Markup:
         for i, v in enumerate(values)
     )
     digits = 4 if high - low < 0.05 else 3 if high - low < 0.5 else 2
+
+    def written(value: float) -> str:
+        return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
     return Markup(
         '<figure><svg viewBox="0 0 {w} {h}" role="img" aria-label="{title}: from {first} to {last} '
         'in {n} steps"><rect class="frame" x="{left}" y="{top}" width="{fw}" height="{fh}"/>'
@@ -48,8 +52,8 @@ def curve(title: str, values: Sequence[float]) -> Markup:
         '<text x="{left}" y="{by}">0</text><text x="{right}" y="{by}" text-anchor="end">'
         "step {n}</text></svg><figcaption>{title}</figcaption></figure>"
     ).format(
-        w=WIDTH, h=HEIGHT, title=title, first=f"{values[0]:.{digits}f}",
-        last=f"{values[-1]:.{digits}f}", n=len(values) - 1, left=LEFT, top=top, right=right,
+        w=WIDTH, h=HEIGHT, title=title, first=written(values[0]),
+        last=written(values[-1]), n=len(values) - 1, left=LEFT, top=top, right=right,
         fw=right - LEFT, fh=floor - top, points=points, tx=LEFT - 5, hy=top + 10, floor=floor,
-        high=f"{high:.{digits}f}", low=f"{low:.{digits}f}", by=HEIGHT - 7,
+        high=written(high), low=written(low), by=HEIGHT - 7,
     )  # fmt: skip

@@ -91,8 +91,8 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
     "energy": (
         Published(
             "legacy.mae", "Mean absolute error of the formation energy", 0.0862, ENERGY,
-            "Wang et al. 2021 (CrabNet)", "10.1038/s41524-021-00545-1",
-            "Matbench, all polymorphs as they are; here the lowest energy of each formula",
+            "CrabNet, leaderboard of Matbench", "10.1038/s41524-020-00406-3",
+            "all polymorphs as they are; here the lowest energy of each formula",
             higher=False,
         ),
     ),

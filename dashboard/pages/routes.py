@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from dashboard.api import answers
+from dashboard.api.flow import get_flow
 from dashboard.api.routes import Data, Identifier, Material
 from dashboard.figures import caption, model_figures
-from dashboard.figures.pictures import svg
 from dashboard.pages.columns import COLUMNS, DEFAULT_COLUMNS, PageQuery
 from dashboard.pages.periodic import PERIODIC
 from dashboard.pages.published import comparisons
@@ -27,6 +27,8 @@ from stores.lineage import lineage
 from stores.progress import campaign_names
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from screening.checkpoints import Card
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -41,7 +43,9 @@ def campaigns(request: Request, database: Data) -> HTMLResponse:
 @router.get("/campaigns/{campaign_id}")
 def campaign(request: Request, database: Data, campaign_id: Identifier) -> HTMLResponse:
     """Show one campaign."""
-    return render(request, "campaign.html.j2", **_campaign(database, campaign_id))
+    found = _campaign(database, campaign_id)
+    flow = get_flow(database, found["campaign"].campaign_id)
+    return render(request, "campaign.html.j2", flow=flow, **found)
 
 
 @router.get("/campaigns/{campaign_id}/progress")
@@ -131,7 +135,7 @@ def model(request: Request, name: Identifier) -> HTMLResponse:
         request,
         "model.html.j2",
         card=card,
-        figures={figure: caption(figure) for figure in model_figures(card.plots, card.history)},
+        figures={figure: caption(figure) for figure in _figures(card.name, card.sha256)},
         published=comparisons(card),
         trainable=card.name in TRAINERS,
     )
@@ -148,10 +152,17 @@ def model_figure(name: Identifier, figure: Identifier) -> Response:
 
 
 @lru_cache(maxsize=64)
-def _picture(name: str, sha256: str, figure: str) -> bytes | None:  # noqa: ARG001 - part of the key
-    card = read_card(name)
-    figures = model_figures(card.plots, card.history)
+def _picture(name: str, sha256: str, figure: str) -> bytes | None:
+    from dashboard.figures.pictures import svg  # matplotlib: half a second that few pages need
+
+    figures = _figures(name, sha256)
     return svg(figures[figure]) if figure in figures else None
+
+
+@lru_cache(maxsize=16)
+def _figures(name: str, sha256: str) -> dict[str, go.Figure]:  # noqa: ARG001 - part of the key
+    card = read_card(name)
+    return model_figures(card.plots, card.history)
 
 
 def _card(name: str) -> Card:

@@ -13,13 +13,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from dashboard.pages.ancestry import lineage_graph
 from dashboard.pages.contacts import contact_maps
 from dashboard.pages.curves import relaxation_curves
+from dashboard.pages.published import comparisons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.requests import Request
+
+    from screening.checkpoints import Card
 
 NOTHING, STEP = "\N{EN DASH}", " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 NAVIGATION = (
@@ -46,15 +50,19 @@ def environment() -> Environment:
         "number": number,
         "thousands": lambda n: f"{n:,}",
         "when": when,
+        "day": day,
         "formula": formula,
         "words": lambda text: str(text).replace("_", " "),
         "duration": duration,
+        "ticks": ticks,
+        "rate": rate,
         "share": share,
         "fact": fact,
         "flat": lambda values: list(flat(values)),
         "headline": headline,
         "relaxation": relaxation_curves,
         "contact_maps": contact_maps,
+        "lineage_graph": lineage_graph,
         "short": lambda text: text if len(text) <= 16 else text[:13] + "…",
     }
     made.globals |= {"navigation": NAVIGATION, "address": address}
@@ -90,9 +98,21 @@ def when(value: datetime | None) -> Markup:
     )
 
 
+def day(value: datetime) -> Markup:
+    """Write only the day of a date; the time is in its title."""
+    return Markup('<time datetime="{}" title="{:%H:%M} UTC">{:%Y-%m-%d}</time>').format(
+        value.isoformat(), value, value
+    )
+
+
 def formula(text: str) -> Markup:
     """Write a formula with its amounts as indices."""
     return Markup(re.sub(r"(\d+)", r"<sub>\1</sub>", str(escape(text))))  # noqa: S704 - escaped
+
+
+def ticks(text: str) -> Markup:
+    """Set what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def duration(seconds: float | None) -> str:
@@ -106,6 +126,13 @@ def duration(seconds: float | None) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def rate(value: float | None) -> str:
+    """Write how many in a second; two digits where there are few."""
+    if not value:
+        return NOTHING
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def share(value: int, most: int) -> float:
@@ -143,10 +170,18 @@ def flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def headline(metrics: dict[str, Any], n: int = 5) -> list[tuple[str, str]]:
-    """Choose the first plain numbers of a card."""
-    numbers = ((k, fact(v)) for k, v in metrics.items() if isinstance(v, (int, float)))
-    return list(numbers)[:n]
+def headline(card: Card, n: int = 3) -> list[tuple[str, str]]:
+    """Choose what a card measured: quantities that papers have, too, else its plain numbers."""
+    known = [
+        (row.published.what, row.text(row.here).replace(" ", "\N{NO-BREAK SPACE}"))
+        for row in comparisons(card)
+    ]
+    plain = [
+        (name.replace("_", " "), fact(value))
+        for name, value in card.metrics.items()
+        if isinstance(value, float)
+    ]
+    return (known or plain)[:n]
 
 
 def address(path: str, query: dict[str, Any], **changes: Any) -> str:

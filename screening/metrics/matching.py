@@ -77,6 +77,10 @@ class Matches:
                     rms["strict"][i, j] = rms_distance(reference, predicted, "strict")
         return cls(rms)
 
+    def part(self, mask: NDArray[np.bool_]) -> Matches:
+        """Keep some of the targets; `mask` has shape ``(n,)``."""
+        return Matches({name: rms[mask] for name, rms in self.rms.items()})
+
     def ranks(self) -> list[int]:
         """1, 5 and 20 as far as predictions go, and the last rank."""
         top_k = next(iter(self.rms.values())).shape[1]

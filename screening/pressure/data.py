@@ -18,10 +18,12 @@ import screening
 from screening.checkpoints.card import Card
 from screening.checkpoints.io import file_sha256
 from screening.dataset import symmetry_dataset
-from screening.engines import engine_id
+from screening.engines import engine_id, make_engine
+from screening.engines.threads import one_thread
 from screening.errors import InputError
 from screening.identity import content_hash
 from screening.pressure.options import PressureDataOptions
+from screening.pressure.scaled import labels, squeeze
 from screening.progress import report
 from screening.relax import RelaxOptions, relax_structures
 from screening.structure import Target, get_generator
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
-    from screening.relax.relaxer import RelaxResult
+    from screening.schemas import RelaxationDoc
     from screening.training.request import TrainRequest
 
 DATA, CARD, KEY = "data.parquet", "card.json", "key.txt"
@@ -67,7 +69,12 @@ def train_pressure_data(request: TrainRequest) -> Card:
     for number, group in enumerate(groups):
         part = parts / f"part-{number:05d}.parquet"
         if not part.is_file():
-            _write(part, _relax(_starts(group, options), options, request.device))
+            starts = _starts(group, options)
+            if options.method == "relaxed":
+                found = _relax(starts, options, request.device)
+            else:
+                found = _scale(starts, options, request, number)
+            _write(part, found)
             _write(request.out / DATA, _collect(parts))
         report("pressure-data", number + 1, len(groups))
     rows = _collect(parts)
@@ -145,14 +152,39 @@ def _relax(
             if result.structure is None:
                 continue
             after.append((formula, name, source, result.structure))
-            rows.append(_row(formula, name, source, result))
+            row = _row(formula, name, source, result.structure)
+            rows.append(row | _labels(result.relaxation))
         alive = after
     return pd.DataFrame(rows)
 
 
-def _row(formula: str, name: str, source: str, result: RelaxResult) -> dict[str, Any]:
-    structure, relaxation = result.structure, result.relaxation
-    assert structure is not None
+def _scale(
+    starts: list[tuple[str, str, str, Structure]],
+    options: PressureDataOptions,
+    request: TrainRequest,
+    group: int,
+) -> pd.DataFrame:
+    """Put all into smaller cells, for pressures up to the highest."""
+    engine = make_engine(options.engine, device=request.device)
+    with one_thread():
+        found = squeeze(
+            [start[3] for start in starts],
+            engine,
+            options.pressures[-1],
+            np.random.default_rng([request.seed, group]),
+        )
+    return pd.DataFrame(
+        [
+            _row(*start[:3], structure)
+            | labels(structure, evaluation)
+            | {"engine": engine_id(options.engine)}
+            for start, items in zip(starts, found, strict=True)
+            for structure, evaluation in items
+        ]
+    )
+
+
+def _row(formula: str, name: str, source: str, structure: Structure) -> dict[str, Any]:
     lattice = structure.lattice.matrix
     found = symmetry_dataset(lattice, structure.frac_coords, structure.atomic_numbers, SYMPREC)
     return {
@@ -163,6 +195,12 @@ def _row(formula: str, name: str, source: str, result: RelaxResult) -> dict[str,
         "lattice": lattice.ravel(),
         "frac_coords": structure.frac_coords.ravel(),
         "spacegroup_number": int(found.number) if found is not None else 1,
+        "source": source,
+    }
+
+
+def _labels(relaxation: RelaxationDoc) -> dict[str, Any]:
+    return {
         "pressure": relaxation.pressure,
         "energy_per_atom": relaxation.energy_per_atom,
         "enthalpy_per_atom": relaxation.enthalpy_per_atom,
@@ -170,7 +208,6 @@ def _row(formula: str, name: str, source: str, result: RelaxResult) -> dict[str,
         "max_stress": relaxation.max_stress,
         "state": relaxation.state.value,
         "engine": relaxation.engine,
-        "source": source,
     }
 
 
@@ -187,6 +224,12 @@ def _write(path: Path, table: pd.DataFrame) -> None:
     part.replace(path)
 
 
+def _by_pressure(rows: pd.DataFrame, options: PressureDataOptions) -> pd.Series[int]:
+    """Rows by pressure, in tens of GPa if it is not one of some."""
+    digits = 3 if options.method == "relaxed" else -1
+    return rows["pressure"].round(digits).value_counts().sort_index()
+
+
 def _card(
     request: TrainRequest,
     options: PressureDataOptions,
@@ -199,7 +242,7 @@ def _card(
         name=request.out.name,
         version=screening.__version__,
         model="",
-        description="Structures relaxed under pressure; labels of the potential, not of DFT.",
+        description="Structures under pressure; labels of the potential, not of DFT.",
         arguments={"engine": engine_id(options.engine)},
         hyperparameters=options.model_dump(),
         data=[describe(request.data[0], len(table))],
@@ -209,8 +252,7 @@ def _card(
             "formulas": int(rows["formula"].nunique()),
             "converged": float(converged.mean()),
             "rows_by_pressure": {
-                f"{pressure:g}": int(n)
-                for pressure, n in rows["pressure"].value_counts().sort_index().items()
+                f"{pressure:g}": int(n) for pressure, n in _by_pressure(rows, options).items()
             },
         },
         seed=request.seed,

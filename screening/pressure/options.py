@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -18,6 +18,10 @@ class PressureDataOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    method: Literal["relaxed", "scaled"] = Field(
+        "relaxed",
+        description="Relax at each pressure, or scale the cell to pressures up to the highest",
+    )
     pressures: list[float] = Field(
         [0.0, 10.0, 30.0, 60.0, 100.0], min_length=1, description="Pressures (GPa), ascending"
     )

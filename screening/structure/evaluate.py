@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 HELD_OUT = 0.1
 """Share of formulas, or of prototype families, that is held out where the sample does not say."""
+ON_HULL = 1e-3
+"""Energy above the hull (eV/atom) up to which a crystal counts as one on the hull."""
 
 
 class StructureOptions(BaseModel):
@@ -59,10 +61,12 @@ class _Task:
     """What is measured, and the bank and the ranking that have not seen it.
 
     `n_seen` targets had their formula in the checkpoint's bank, from which it was removed;
-    `n_ranked` had it among the formulas that the ranking was fitted on.
+    `n_ranked` had it among the formulas that the ranking was fitted on. `parts` are masks of the
+    targets, each ``(n,)``.
     """
 
     cells: list[Cell]
+    parts: dict[str, NDArray[np.bool_]]
     bank: Bank
     ranker: Ranker
     n_seen: int
@@ -78,7 +82,9 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     by validity rules. ``rmse`` is the mean distance of the best-ranked match with the loose
     tolerances (as StructureMatcher gives it: in units of (V/N)^(1/3)), ``rmse_closest`` that of the
     closest one; ``..._strict`` with the strict tolerances. With held-out prototype families,
-    ``families`` counts the crystals of each and those that were found.
+    ``families`` counts the crystals of each and those that were found. ``parts`` are the targets
+    on the hull, above it, with another crystal of equal formula and number of atoms in the file
+    (``polymorphs``: only one of them can come first), and without (``alone``).
 
     Returns
     -------
@@ -108,6 +114,11 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
         **_figures(matches, request.seed),
         "families": _by_family(task.cells, matches) if request.holdout == "prototype" else {},
         "unknown_count": _figures(free, request.seed),
+        "parts": {
+            name: {"n": int(mask.sum()), **_figures(matches.part(mask), request.seed)}
+            for name, mask in task.parts.items()
+            if mask.any()
+        },
         "n": len(references),
         "n_without_proposal": sum(not ranked for ranked in known),
         "n_seen": task.n_seen,
@@ -183,8 +194,24 @@ def _prepare(request: EvaluateRequest, options: StructureOptions) -> _Task:
         bank = bank.subset(~held[bank.prototypes])
     if given is None:
         bank, _ = learn(bank, BankOptions(epochs=options.epochs), request.seed)
-    cells = _cells(table.iloc[rows])
-    return _Task(cells, bank, ranker, int(seen[rows].sum()), int(ranked[rows].sum()))
+    cells, parts = _cells(table.iloc[rows]), _parts(table, formulas.tolist(), rows)
+    return _Task(cells, parts, bank, ranker, int(seen[rows].sum()), int(ranked[rows].sum()))
+
+
+def _parts(
+    table: pd.DataFrame, formulas: list[str], rows: NDArray[np.int64]
+) -> dict[str, NDArray[np.bool_]]:
+    """Mask those of the `rows` on the hull and above it, with polymorphs of equal size or none."""
+    hulls = table["e_above_hull"].to_numpy(dtype=np.float64)[rows]
+    kinds = list(zip(formulas, table["n_sites"].tolist(), strict=True))
+    amounts = Counter(kinds)
+    polymorphs = np.array([amounts[kinds[row]] > 1 for row in rows.tolist()], dtype=bool)
+    return {
+        "on_hull": hulls <= ON_HULL,
+        "above_hull": hulls > ON_HULL,
+        "alone": ~polymorphs,
+        "polymorphs": polymorphs,
+    }
 
 
 def _cells(table: pd.DataFrame) -> list[Cell]:

@@ -110,10 +110,24 @@ class Extender:
             self.report.n_read += 1
             self._add(crystal)
 
+    def known(self, structure: Structure) -> tuple[bool, bool]:
+        """Tell whether a crystal's family (space group and letters) and prototype are there.
+
+        What cannot be described is not.
+        """
+        cell = cell_of_structure(structure)
+        crystal = cell if isinstance(cell, str) else standardise(cell)
+        if isinstance(crystal, str):
+            return False, False
+        label, operations = canonical_label(crystal)
+        prototypes = [self._prototypes[place] for place in self._same(label)]
+        shape = Shape.of(crystal, operations)
+        return bool(prototypes), closest(prototypes, shape, self._tolerance) is not None
+
     def _add(self, crystal: Crystal) -> None:
         label, operations = canonical_label(crystal)
-        places = self._places[label[0], tuple(count for count, _ in label[1])]
-        same = [place for place in places if self._label(place) == label]
+        places = self._places_of(label)
+        same = self._same(label)
         prototypes = [self._prototypes[place] for place in same]
         fit = closest(prototypes, Shape.of(crystal, operations), self._tolerance)
         if fit:
@@ -129,6 +143,13 @@ class Extender:
             self.report.n_prototypes += 1
         prototype.add(species, crystal.volume_per_atom, float("nan"), crystal.n_atoms)
         self.report.n_added += 1
+
+    def _places_of(self, label: Label) -> list[int]:
+        """Prototypes with the group and the counts of a label."""
+        return self._places[label[0], tuple(count for count, _ in label[1])]
+
+    def _same(self, label: Label) -> list[int]:
+        return [place for place in self._places_of(label) if self._label(place) == label]
 
     def _label(self, place: int) -> Label:
         if place not in self._labels:

@@ -7,7 +7,7 @@ proposals counts with their mean rank.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,38 @@ def get_generator(
     make = getattr(import_module(module), generator)
     made: StructureGenerator = make(**options)
     return made
+
+
+@dataclass
+class Once:
+    """A generator that is asked once for each target.
+
+    Attributes
+    ----------
+    generator
+        The generator.
+    kept
+        What it has proposed.
+    """
+
+    generator: StructureGenerator
+    kept: dict[Target, list[Proposal]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.generator.name
+
+    @property
+    def version(self) -> str:
+        """Version of the method."""
+        return self.generator.version
+
+    def generate(self, target: Target, n: int, seed: int) -> list[Proposal]:
+        """Give what was proposed before, or ask."""
+        if target not in self.kept:
+            self.kept[target] = self.generator.generate(target, n, seed)
+        return self.kept[target]
 
 
 @dataclass

@@ -23,6 +23,8 @@ from screening.structure.target import Proposal
 from screening.structure.wyckoff_sampling import SYSTEMS, tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from screening.structure.target import Target
 
 Floats = NDArray[np.float64]
@@ -103,6 +105,8 @@ class RandomGenerator:
         Most crystals that are kept of one choice of Wyckoff positions.
     bank
         Where the volume comes from if the target has none; read when it is first needed.
+    space_groups
+        Space groups that are drawn, all alike; empty for those of the target, or all.
     """
 
     name = "random"
@@ -114,9 +118,11 @@ class RandomGenerator:
         min_contact: float = MIN_CONTACT,
         per_occupation: int = 1,
         bank: Bank | str = "prototypes",
+        space_groups: Sequence[int] = (),
     ) -> None:
         self.min_contact = min_contact
         self.per_occupation = per_occupation
+        self.space_groups = tuple(space_groups)
         self._bank = bank
 
     @cached_property
@@ -154,7 +160,7 @@ class RandomGenerator:
         rng
             Source of randomness.
         """
-        groups, weights = _space_groups(target)
+        groups, weights = self._groups(target)
         elements = np.array(list(target.composition), dtype=np.int64)
         counts = np.array(list(target.composition.values()), dtype=np.int64)
         volume = target.expected_volume
@@ -183,9 +189,14 @@ class RandomGenerator:
             parameters={"space_group": crystal.number, "min_contact": self.min_contact},
         )
 
+    def _groups(self, target: Target) -> tuple[NDArray[np.int64], Floats]:
+        """Space groups and their probabilities: those predicted, or all alike."""
+        if own := self.space_groups:
+            return np.array(own), np.full(len(own), 1 / len(own))
+        return _space_groups(target)
+
 
 def _space_groups(target: Target) -> tuple[NDArray[np.int64], Floats]:
-    """Space groups and their probabilities: those predicted, or all alike."""
     guesses = target.symmetry.space_groups if target.symmetry else []
     if not any(guess.probability > 0 for guess in guesses):
         return np.arange(1, 231), np.full(230, 1 / 230)

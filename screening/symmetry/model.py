@@ -15,6 +15,7 @@ import numpy as np
 
 from screening.checkpoints import checkpoint_ref, load_checkpoint
 from screening.composition import CompositionArray, pretty_formula
+from screening.engines.threads import one_thread
 from screening.errors import InputError
 from screening.features import descriptors
 from screening.identity import make_id
@@ -110,8 +111,9 @@ class SymmetryModel:
                 f"{top_bravais=} must be 1 to {len(BRAVAIS)} and {top_space_groups=} 1 to "
                 f"{N_SPACE_GROUPS}"
             )
-        classes, groups = self.probabilities(compositions)
-        sizes = self._log_sizes(compositions)
+        with one_thread():  # structures, and so their identifiers, follow from the last digits
+            classes, groups = self.probabilities(compositions)
+            sizes = self._log_sizes(compositions)
         volumes, cells = np.exp(sizes[:, 0]), self._cells(sizes, compositions)
         documents = []
         for i, formula in enumerate(compositions.reduced().formulas()):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.elements import atomic_number, column
+from screening.layout import plane
 from screening.symmetry.cells import BRAVAIS
 
 if TYPE_CHECKING:
@@ -66,17 +67,10 @@ def compound_map(
     -------
     Columns ``x`` and ``y`` (-1000 to 1000), ``family`` (positions) and the names, ``families``.
     """
-    from sklearn.manifold import TSNE
-
     if len(compositions) > MAP_POINTS:
         order = np.random.default_rng(seed).permutation(len(compositions))
         compositions = compositions[np.sort(order[:MAP_POINTS])]
-    hidden = model.hidden(compositions)
-    hidden = (hidden - hidden.mean(axis=0)) / np.maximum(hidden.std(axis=0), 1e-6)
-    perplexity = min(30.0, (len(hidden) - 1) / 3)
-    layout = TSNE(perplexity=perplexity, init="pca", random_state=seed % 2**32, n_jobs=1)
-    points = layout.fit_transform(hidden)
-    points = np.rint(1000 * points / max(np.abs(points).max(), 1e-6)).astype(int)
+    points = plane(model.hidden(compositions), seed)
     return {
         "x": points[:, 0].tolist(),
         "y": points[:, 1].tolist(),

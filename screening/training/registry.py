@@ -32,6 +32,7 @@ TRAINERS = {
 EVALUATORS = {
     "cond-cdvae": "screening.structure.cdvae.evaluate:evaluate_cdvae",
     "generation": "screening.generation.evaluate:evaluate_generation",
+    "generators": "screening.quality.evaluate:evaluate_generators",
     "energy": "screening.energy.evaluate:evaluate_energy",
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
     "structures": "screening.structure.evaluate:evaluate_structures",
@@ -45,6 +46,7 @@ EVALUATORS = {
 MEASURED = {
     "alphacrystal": "maps",
     "generation": "compositions",
+    "generators": "prototypes",
     "energy": "energy",
     "symmetry": "symmetry",
     "site-likelihood": "site-likelihood",

@@ -65,6 +65,8 @@ class EvaluateRequest:
         Seed of the split, the sample and the bootstrap.
     plots
         Whether figures will be drawn: some need numbers that nothing else needs.
+    state
+        Folder for finished parts of long measurements; None keeps none.
     options
         Further options by name, as text.
     """
@@ -76,6 +78,7 @@ class EvaluateRequest:
     top_k: int = 20
     seed: int = 0
     plots: bool = False
+    state: Path | None = None
     options: dict[str, str] = field(default_factory=dict)
 
 

@@ -9,16 +9,16 @@ from screening.schemas import (
     CalculationDoc,
     DftDoc,
     GpawDoc,
+    RelaxState,
     SpaceGroupDoc,
     State,
     StructureDoc,
     StructureStage,
 )
+from screening.validation.results import SYMPREC, same_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SYMPREC = 0.01
 
 
 def read_gpaw(name: str, uuid: str, task: Mapping[str, Any]) -> CalculationDoc:
@@ -73,15 +73,14 @@ def structure_from_gpaw(
     steps = [_gpaw(task) for task in documents[:-1]]
     structure = Structure.from_dict(documents[-1]["structure"])
     group = SpaceGroupDoc.from_structure(structure, SYMPREC)
-    same = group.number == parent.symmetry.number if group and parent.symmetry else None
     found = relaxation(
         final,
         volume_change=structure.volume / len(structure) / parent.volume_per_atom - 1,
-        symmetry_kept=same,
+        symmetry_kept=same_group(parent, group),
     )
     found.steps = sum(step.steps for step in steps)
     if steps and not steps[-1].converged:
-        found.state, found.reason = relaxation_state(steps[-1])
+        found.state, found.reason = RelaxState.NOT_CONVERGED, steps[-1].reason
     return StructureDoc.from_structure(
         structure,
         stage=StructureStage.DFT,
@@ -101,12 +100,6 @@ def structure_from_gpaw(
         ),
         state=State.OK,
     )
-
-
-def relaxation_state(last: GpawDoc) -> tuple[Any, str | None]:
-    """State and reason of a relaxation by its last calculation."""
-    found = relaxation(last, volume_change=0.0, symmetry_kept=None)
-    return found.state, found.reason
 
 
 def _gpaw(task: Mapping[str, Any]) -> GpawDoc:

@@ -122,6 +122,7 @@ def structure_from_runs(
     documents = [task for _, task in tasks.values()]
     final, relaxed = documents[-1], documents[-2]
     structure = Structure.from_dict(final["output"]["structure"])
+    group = SpaceGroupDoc.from_structure(structure, SYMPREC)
     dft = phonon_calculations(settings, calculations, estimated)
     dft.hubbards = dict((final.get("input") or {}).get("hubbards") or {})
     dft.uncorrected_energy_per_atom = static.energy_per_atom
@@ -137,7 +138,7 @@ def structure_from_runs(
         parent_id=parent.structure_id,
         role=parent.role,
         origins=parent.origins,
-        symmetry=SpaceGroupDoc.from_structure(structure, SYMPREC),
+        symmetry=group,
         relaxation=RelaxationDoc(
             engine=energy_source(settings, static, emulated=dft.emulated),
             state=state,
@@ -149,13 +150,20 @@ def structure_from_runs(
             max_stress=_max_stress(relaxed["output"].get("stress")),
             steps=sum(calculation.ionic_steps for calculation in relaxations),
             volume_change=structure.volume / len(structure) / parent.volume_per_atom - 1,
-            symmetry_kept=_same_group(parent, structure),
+            symmetry_kept=same_group(parent, group),
             magnetic_moments=_moments(structure),
         ),
         dft=dft,
         state=State.OK if state.usable else State.FAILED,
         reason=reason,
     )
+
+
+def same_group(parent: StructureDoc, group: SpaceGroupDoc | None) -> bool | None:
+    """Say whether a space group is that of the parent; None if either is unknown."""
+    if parent.symmetry is None or group is None:
+        return None
+    return group.number == parent.symmetry.number
 
 
 def _state(
@@ -236,13 +244,6 @@ def _first_energy(task: Mapping[str, Any], n_atoms: int) -> float | None:
     runs = task.get("calcs_reversed") or []
     steps = (runs[-1]["output"].get("ionic_steps") or []) if runs else []
     return float(steps[0]["e_0_energy"]) / n_atoms if steps else None
-
-
-def _same_group(parent: StructureDoc, structure: Structure) -> bool | None:
-    found = SpaceGroupDoc.from_structure(structure, SYMPREC)
-    if parent.symmetry is None or found is None:
-        return None
-    return found.number == parent.symmetry.number
 
 
 def _moments(structure: Structure) -> list[float] | None:

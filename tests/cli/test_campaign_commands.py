@@ -324,8 +324,16 @@ def test_db_status_counts_documents(here):
 def test_db_doctor_finds_nothing_bad(here):
     states = {row["check"]: row["state"] for row in rows_of(here, "db", "doctor")}
     assert set(states.values()) <= {"ok", "warning"}
-    for check in ("database", "indexes", "tasks", "campaigns", "large fields", "engine"):
+    for check in ("database", "indexes", "memory", "tasks", "campaigns", "large fields", "engine"):
         assert states[check] == "ok"
+
+
+def test_db_doctor_tells_a_database_that_has_outgrown_its_memory(here, monkeypatch):
+    monkeypatch.setattr("stores.doctor.CROWDED", 0.0)
+    finding = {row["check"]: row for row in rows_of(here, "db", "doctor")}["memory"]
+    assert finding["state"] == "warning"
+    assert "0.25 GB to keep them in" in finding["finding"]
+    assert finding["fix"].startswith("SCREENING_CACHE_GB=")
 
 
 def test_secrets_are_hidden_in_every_form(screening, monkeypatch):

@@ -124,22 +124,42 @@ def campaign(**fields):
     return CampaignDoc(state=values.pop("state", "finished"), **values)
 
 
-def documents():
-    """A small database: two campaigns, four crystals, phonons of one of them."""
-    task = TaskRecord(
-        task_key="t" * 40, stage=Stage.VALIDITY, state="finished", campaign_ids=["camp-a"],
-        summary={"n_in": 7, "n_out": 5, "n_failed": 0, "reasons": {"not_neutral": 2},
-                 "counted": True, "unit": "compositions"},
+def task(stage, n_in, n_out, ids=(), n_failed=0, unit="compositions", **reasons):
+    """A finished task of campaign a."""
+    return TaskRecord(
+        task_key=stage.value.ljust(40, "-"), stage=stage, state="finished", campaign_ids=["camp-a"],
+        summary={"n_in": n_in, "n_out": n_out, "n_failed": n_failed, "reasons": reasons,
+                 "counted": True, "unit": unit, "ids": list(ids)},
     )  # fmt: skip
+
+
+def documents():
+    """A small database: two campaigns, four crystals, phonons of one of them.
+
+    Campaign a relaxed five structures: three are its crystals, one is far above the hull, and one
+    failed; its hull has two elements beside them.
+    """
     first = crystal("CuPd", 3.0, -1.2, dynamic_stability="unstable", min_frequency=-1.5)
+    others = [*crystal("CuPd", 3.2, -0.9), *crystal("AgPd", 3.1, -1.1, known=True, method="random")]
+    far = relaxed(cesium_chloride("Cu", "Pd", 4.0), -0.2)
+    broken = relaxed(cesium_chloride("Ag", "Pd", 4.0), -0.2, state="failed", reason="no cell")
+    broken.origins.append(OriginDoc(method="random", version="1", rank=2))
+    mine = [doc for doc in [*first, *others, far, broken] if getattr(doc, "relaxation", None)]
     return [
         campaign(),
         campaign(campaign_id="camp-b", name="silver", state="failed", error="disk full"),
-        task,
+        task(Stage.VALIDITY, 7, 5, not_neutral=2),
+        task(Stage.ENERGY, 5, 2, **{"not among the best": 3}),
+        task(
+            Stage.RELAX, 5, 4, [doc.structure_id for doc in mine], 1, unit="structures", exploded=1
+        ),
+        task(Stage.HULL, 6, 3, unit="structures", **{"reference": 2, "above 0.3 eV/atom": 1}),
+        task(Stage.PHONON, 1, 0, unit="structures", unstable=1),
+        far,
+        broken,
         *first,
         phonon_of(first[-1].structure_id, cesium_chloride("Cu", "Pd")),
-        *crystal("CuPd", 3.2, -0.9),
-        *crystal("AgPd", 3.1, -1.1, known=True, method="random"),
+        *others,
         *crystal("AgCu", 3.1, -0.8, "camp-b"),
     ]
 

@@ -18,7 +18,8 @@ CUPD = Structure(Lattice.cubic(3.0), ["Cu", "Pd"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 def test_every_address_is_documented_and_answers(client):
     schema = client.get("/api/v1/openapi.json").json()
     values = {"material_id": "mat-CuPd3.0", "campaign_id": "camp-a", "chemsys": "Cu-Pd",
-              "hull_id": None, "file_format": "cif"}  # fmt: skip
+              "hull_id": None, "file_format": "cif", "identifier": "camp-a",
+              "task_key": "relax".ljust(40, "-")}  # fmt: skip
     values["hull_id"] = client.get("/api/v1/materials/mat-CuPd3.0/hull").json()["hull_id"]
     assert len(schema["paths"]) >= 18
     for path, methods in schema["paths"].items():
@@ -98,11 +99,26 @@ def test_the_map_that_a_network_predicted_stands_beside():
 
 def test_lineage_reaches_the_composition(client):
     node = client.get("/api/v1/materials/mat-CuPd3.0/lineage").json()
+    assert [parent["kind"] for parent in node["parents"]] == ["structure", "phonon", "hull"]
     kinds = []
     while node:
         kinds.append(node["kind"])
         node = node["parents"][0] if node["parents"] else None
     assert kinds == ["material", "structure", "structure", "candidate"]
+
+
+def test_any_document_and_task_by_its_identifier(client):
+    material = client.get("/api/v1/materials/mat-CuPd3.0").json()["material"]
+    for name in (material["material_id"], material["structure_id"], material["hull_id"]):
+        document = client.get(f"/api/v1/documents/{name}").json()
+        assert name in document.values()
+        assert "_id" not in document
+    assert client.get(f"/api/v1/documents/{material['structure_id'][:14]}").json()["formula"]
+    task = client.get("/api/v1/tasks/" + "relax".ljust(40, "-")).json()
+    assert task["summary"]["n_in"] == 5
+    assert "owner" not in task
+    for address in ("documents/str-nothing", "documents/$where", "tasks/nothing"):
+        assert client.get(f"/api/v1/{address}").status_code == 404
 
 
 def test_a_campaign(client):

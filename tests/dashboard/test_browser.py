@@ -133,6 +133,48 @@ def test_the_figures_of_a_material_are_drawn(browser, address):
         assert colors >= least, kind
 
 
+@needs_bundle
+def test_the_flows_of_a_campaign_are_drawn(browser, address):
+    browser.prefer(height=3000)
+    browser.open(f"{address}/campaigns/camp-a")
+    browser.wait("[...document.querySelectorAll('[data-mv]')].every(e => e.dataset.mvState)")
+    names = browser.wait(
+        "(() => { const drawn = [...document.querySelectorAll('[data-mv=Sankey]')].map(e =>"
+        " [...e.querySelectorAll('.node-label')].map(l => l.textContent));"
+        " return drawn.every(found => found.length) && drawn })()"
+    )
+    compositions, structures, methods = map(set, names)
+    assert {"into validity 7", "not neutral 2", "valid 5", "chosen 2"} <= compositions
+    assert {"proposed 5", "exploded 1", "relaxed 4", "from the database 2"} <= structures
+    assert {"prototypes 4", "prototypes + random 1", "on the hull 2"} <= methods
+    inside = browser.evaluate(
+        "[...document.querySelectorAll('[data-mv=Sankey]')].every(box =>"
+        " [...box.querySelectorAll('.node-label')].every(label =>"
+        " label.getBoundingClientRect().right <= box.getBoundingClientRect().right))"
+    )
+    assert inside
+
+
+def test_the_lineage_is_a_graph_that_the_keyboard_follows(browser, address):
+    browser.open(f"{address}/materials/mat-CuPd3.0")
+    boxes = browser.evaluate(
+        "[...document.querySelectorAll('.graph li')].map(e => e.querySelector('b').innerText)"
+    )
+    assert boxes[0] == "Candidate CuPd"
+    assert boxes[-1] == "Crystal CuPd"
+    lengths = browser.evaluate(
+        "[...document.querySelectorAll('.graph .arrow')].map(e => e.getTotalLength())"
+    )
+    assert len(lengths) == len(boxes)  # a chain that forks once
+    assert min(lengths) > 20
+    browser.evaluate("document.querySelector('.graph').parentElement.focus()")
+    for _ in range(3):  # the candidate, its campaign, the model of its energy
+        browser.key("Tab")
+    assert browser.evaluate("document.activeElement.innerText") == "energy"
+    browser.key("Enter")
+    browser.wait("location.pathname === '/models/energy'")
+
+
 def test_a_file_is_downloaded(browser, address):
     browser.open(f"{address}/materials/mat-CuPd3.0")
     browser.evaluate("[...document.querySelectorAll('a')].find(a => a.innerText == 'CIF').click()")

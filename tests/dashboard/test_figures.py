@@ -5,7 +5,9 @@ import plotly.graph_objects as go
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from dashboard.api.flow import funnel_flow
 from dashboard.figures import (
+    flow_figure,
     funnel_figure,
     hull_figure,
     parity_figure,
@@ -166,6 +168,23 @@ def test_a_funnel_of_nothing(funnel):
     figure = drawn(funnel_figure(funnel))
     assert len(figure.data[0].y) == len(funnel)
     assert np.isfinite(figure.layout.xaxis.range).all()
+
+
+def test_a_flow_has_the_numbers_and_colours_of_its_nodes():
+    funnel = {
+        "validity": FunnelStage(n_in=1200, n_out=7, reasons={"not_neutral": 1193}),
+        "energy": FunnelStage(n_in=7, n_out=7),
+    }
+    (sankey,) = drawn(flow_figure(funnel_flow(funnel, "compositions"))).data
+    names = ("into validity 1,200", "valid 7", "not neutral 1,193", "chosen 7")
+    assert set(sankey.node.label) == set(names)
+    flows = zip(sankey.link.source, sankey.link.target, sankey.link.value, strict=True)
+    labels = sankey.node.label
+    assert {(labels[a], labels[b], n) for a, b, n in flows} == {
+        (names[0], names[1], 7), (names[0], names[2], 1193), (names[1], names[3], 7),
+    }  # fmt: skip
+    for target, color in zip(sankey.link.target, sankey.link.color, strict=True):
+        assert color.startswith(sankey.node.color[target])
 
 
 def test_parity():

@@ -16,6 +16,13 @@ PLOTS = {
     },
     "confusion": {"classes": ["cubic P", "cubic F"], "counts": [[3, 1], [0, 0]]},
     "map": {"x": [1, 2, 3], "y": [3, 2, 1], "family": [0, 1, 0], "families": ["a", "b", "c"]},
+    "samples": {"random": {"x": [1, 2], "y": [0.1, 0.4]}},
+    "minima": {"random": {"x": [0.0, 0.3], "y": [0.5, 1.0]}},
+    "displacements": {"known": {"x": [0.0], "y": [1.0]}, "random": {"x": [0.2], "y": [0.5]}},
+    "landscape": {
+        "methods": {"x": [1, 2], "y": [2, 1], "family": [1, 0], "families": ["random", "known"]},
+        "energies": {"x": [1, 2], "y": [2, 1], "family": [0, 0], "families": ["below", "above"]},
+    },
 }
 HISTORY = {
     "mlp 1": {"epoch": [1, 2], "loss": [3.0, 2.0], "metric": [0.4, 0.2]},
@@ -25,6 +32,7 @@ HISTORY = {
 }
 NAMES = [
     "elements", "amounts", "parity mp2020", "calibration mp2020", "confusion", "map",
+    "samples", "minima", "displacements", "landscape methods", "landscape energies",
     "training mlp", "training size",
 ]  # fmt: skip
 
@@ -62,6 +70,16 @@ def test_families_without_compounds_are_not_in_the_legend(figures):
         ("a", [1, 3]),
         ("b", [2]),
     ]
+
+
+def test_known_crystals_are_marked_on_a_map_and_lines_have_their_names(figures):
+    random, known = figures["landscape methods"].data
+    assert (known.name, known.marker.symbol) == ("known", "diamond")
+    assert random.marker.symbol is None
+    first, second = figures["displacements"].data
+    assert (first.name, second.name) == ("known", "random")
+    assert second.line.color == figures["samples"].data[0].line.color == random.marker.color
+    assert figures["minima"].layout.yaxis.range == (0, 1)
 
 
 def test_members_share_a_figure_and_the_metric_has_its_own_axis(figures):

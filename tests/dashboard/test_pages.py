@@ -75,6 +75,12 @@ def test_a_campaign(get):
     assert "not neutral 2" in page.text
     assert "CuPd" in page.text
     assert "/discoveries?campaign=camp-a" in page.links
+    table = [[" ".join(cell.split()) for cell in row] for row in page.rows]
+    head = ["Method", "Structures", "On the hull", "Near the hull", "Far above the hull"]
+    assert [*head, "Relaxation failed"] in table
+    assert ["prototypes", "4", "2", "1", "1", "0"] in table
+    assert ["prototypes + random", "1", "0", "0", "0", "1"] in table
+    assert ["Different crystals", "", "2", "1", "", ""] in table
     failed = get("/campaigns/silver")
     assert "screening resume silver" in failed.text
     assert "There is nothing" not in get("/campaigns/nothing", 404).text
@@ -147,8 +153,20 @@ def test_a_material(get):
         assert text in page.text
     assert "Lowest frequency \N{MINUS SIGN}1.50 THz" in page.text
     assert "/systems/Cu-Pd" in page.links
-    assert "cand-CuPd-cam" in page.text
     get("/materials/mat-nothing", 404)
+
+
+def test_the_lineage_of_a_material_leads_to_its_documents_and_models(get, client):
+    page = get("/materials/mat-CuPd3.0")
+    assert "Generated structure" in page.text
+    assert "cand-CuPd-cam" in page.text
+    assert "/models/energy" in page.links
+    assert "/campaigns/camp-a" in page.links
+    documents = [link for link in page.links if link.startswith(("/api/v1/doc", "/api/v1/hulls"))]
+    assert len(documents) == len(set(documents)) == 4
+    for link in documents:
+        assert client.get(link).status_code == 200
+    assert "#phonons" in page.links
 
 
 def test_a_material_without_phonons_says_how_to_get_them(get):

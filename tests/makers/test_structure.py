@@ -5,6 +5,7 @@ import pytest
 from makers.structure import StructureMaker
 from screening.checkpoints import checkpoint_ref
 from screening.errors import CheckpointError
+from screening.structure.pool import CHECKPOINTS
 
 
 def test_the_checkpoints_of_the_methods_are_part_of_the_task():
@@ -17,6 +18,7 @@ def test_the_checkpoints_of_the_methods_are_part_of_the_task():
     assert both.task_key({}) != drawn.task_key({}) != plain.task_key({})
 
 
-def test_a_method_without_its_checkpoint_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="cond-cdvae"):
+def test_a_method_without_its_checkpoint_is_refused(monkeypatch):
+    monkeypatch.setitem(CHECKPOINTS, "cond-cdvae", "absent")
+    with pytest.raises(CheckpointError, match="absent"):
         StructureMaker(methods={"cond-cdvae": 1}).source()

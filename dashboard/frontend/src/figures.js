@@ -70,8 +70,16 @@ function phonons(data) {
 
 function diffraction(data) {
   const hkls = data.hkls.map((family) => family.map((hkl) => ({ hkl })))
+  // The axis ends at the first and the last peak: peaks of nothing at the ends of the pattern keep
+  // the others' names off the frame.
+  const around = (values, first, last = first) => [first, ...values, last]
   return {
-    patterns: { x: data.x, y: data.y, hkls, d_hkls: data.d_hkls },
+    patterns: {
+      x: around(data.x, 0, 90),
+      y: around(data.y, 0),
+      hkls: around(hkls, []),
+      d_hkls: around(data.d_hkls, 0),
+    },
     wavelength: data.wavelength,
     annotate_peaks: 5,
     allow_file_drop: false,
@@ -126,11 +134,32 @@ function trajectory(data) {
     show_controls: "always",
     allow_file_drop: false,
     current_step_idx: frames.length - 1,
-    style: "height: 100%",
+    style: "height: 100%; --traj-min-height: 0",
+  }
+}
+
+// Middle tones, readable on light and dark ground.
+const TONES = { start: "#7b61c9", kept: "#3f7fe0", stopped: "#8a97a5", good: "#1f9468" }
+
+function flow(data, source) {
+  const { nodes, links } = data[source.split("#")[1]]
+  return {
+    data: {
+      nodes: nodes.map(({ id, label, kind }) => ({ id, label, color: TONES[kind] })),
+      links: links.map(({ source, target, n }) => ({ source, target, value: n })),
+    },
+    node_label: ({ label, value }) => `${label} ${value.toLocaleString("en")}`,
+    node_align: "left",
+    node_width: 12,
+    node_padding: 18,
+    link_color_mode: "target",
+    padding: { t: 12, b: 12, l: 10, r: 220 }, // every name is right of its node: see site.css
+    style: "height: 100%; --sankey-font-size: 12.5px; --sankey-label-halo: var(--ground)",
   }
 }
 
 export const FIGURES = {
+  Sankey: [() => import("mv/plot/sankey/Sankey.svelte"), flow],
   Trajectory: [() => import("mv/trajectory/Trajectory.svelte"), trajectory],
   Structure: [() => import("mv/structure/Structure.svelte"), structure],
   ConvexHull: [() => import("mv/convex-hull/ConvexHull.svelte"), hull],

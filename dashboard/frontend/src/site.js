@@ -16,13 +16,22 @@ function say(box, text) {
   box.dataset.mvState = "failed"
 }
 
+// Figures that show parts of one answer ask once; what follows # in their address is the part.
+const answers = new Map()
+async function ask(path) {
+  const answer = await fetch(path)
+  const data = await answer.json()
+  if (!answer.ok) throw new Error(data.detail)
+  return data
+}
+
 async function draw(box) {
   const { mv: kind, src } = box.dataset
   try {
     const [load, convert] = FIGURES[kind]
-    const [component, answer] = await Promise.all([load(), fetch(src)])
-    const data = await answer.json()
-    if (!answer.ok) throw new Error(data.detail)
+    const path = src.split("#")[0]
+    if (!answers.has(path)) answers.set(path, ask(path))
+    const [component, data] = await Promise.all([load(), answers.get(path)])
     const props = convert(data, src)
     box.replaceChildren()
     mount(component.default, { target: box, props })

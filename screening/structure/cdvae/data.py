@@ -70,9 +70,14 @@ class Batch:
         return torch.arange(len(mask), device=mask.device)[:, None].expand_as(mask)[mask]
 
     def parameters(self) -> Tensor:
-        """Lengths over the cube root of the atoms (Angstrom), and angles (degrees), ``(b, 6)``."""
+        """Lengths over the cube root of the atoms, angles, logarithms of volumes per atom.
+
+        In Angstrom, degrees and Angstrom^3, ``(b, 7)``.
+        """
         n = (self.numbers > 0).sum(dim=1, keepdim=True)
-        return torch.cat([self.cells[:, :3] / n ** (1 / 3), self.cells[:, 3:]], dim=1)
+        volumes = torch.linalg.det(self.lattices)[:, None] / n
+        lengths = self.cells[:, :3] / n ** (1 / 3)
+        return torch.cat([lengths, self.cells[:, 3:], volumes.clamp(min=0.1).log()], dim=1)
 
     def statistics(self) -> dict[str, Tensor]:
         """Mean and scale of lattices and pressures; a scale of 1 where nothing varies."""

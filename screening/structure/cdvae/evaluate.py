@@ -7,19 +7,19 @@ paper does not give. Nothing is filtered, and the number of atoms in the cell is
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from screening.checkpoints.io import file_sha256
-from screening.engines import Crystal, engine_id, make_engine
-from screening.engines.threads import one_thread
 from screening.errors import InputError
 from screening.metrics.matching import Matches
 from screening.progress import report
 from screening.structure.cdvae.data import Batch, cells_of, read_crystals
 from screening.structure.cdvae.model import NAME, CdvaeModel
+from screening.structure.cdvae.physics import compression, pressures, relaxations, volume
 from screening.structure.cdvae.sampling import SamplingOptions, reconstruct
 from screening.structure.crystals import structure_of
 from screening.structure.random_crystals import RandomGenerator
@@ -45,6 +45,10 @@ PAPER = {
 """What the paper prints, of a model of 4M or 86M weights on 671,000 crystals; context only."""
 
 
+ATOMS = ((1, 4), (5, 8), (9, 12), (13, 19), (20, 60))
+"""Numbers of atoms in the cell by which success is counted."""
+
+
 class CdvaeEvaluation(BaseModel):
     """Options of ``screening evaluate cond-cdvae``."""
 
@@ -57,7 +61,23 @@ class CdvaeEvaluation(BaseModel):
         [0.0, 10.0, 30.0, 60.0], description="Pressures whose cells are evaluated (GPa)"
     )
     stressed: int = Field(50, ge=0, description="Crystals that are drawn at each pressure")
-    engine: str = Field("chgnet", description="Energy engine of the stresses")
+    relaxed: int = Field(0, ge=0, description="Crystals that are relaxed, and random ones")
+    compressed: Path | None = Field(
+        None, description="File of crystals relaxed at pressures, for their volumes"
+    )
+    engine: str = Field("chgnet", description="Energy engine of stresses and relaxations")
+    levels: int | None = Field(20, ge=2, description="Levels of noise")
+    langevin: bool = Field(False, description="The paper's dynamics, with a step of `rate`")
+    rate: float = Field(0.3, gt=0, description="Step over the square of the noise; the paper: 1")
+
+    def sampling(self, steps: int | None = None) -> SamplingOptions:
+        """How crystals are drawn; with the last number of steps if none is given."""
+        return SamplingOptions(
+            steps=steps or self.steps[-1],
+            levels=self.levels,
+            ancestral=not self.langevin,
+            rate=self.rate,
+        )
 
     @field_validator("steps", "pressures", mode="before")
     @classmethod
@@ -67,11 +87,12 @@ class CdvaeEvaluation(BaseModel):
 
 
 def evaluate_cdvae(request: EvaluateRequest) -> dict[str, Any]:
-    """Measure reconstruction, success within k samples, cost by steps, and stress by pressure.
+    """Measure reconstruction, success within k samples, cost by steps, and what an engine says.
 
-    ``success`` by Langevin steps and ``random`` hold match rates (loose, strict) by number of
-    samples, with 95 % intervals over crystals; ``pressures`` the pressure that the engine finds in
-    cells drawn for a pressure.
+    ``success`` by steps at a level and ``random`` hold match rates (loose, strict) by number of
+    samples, with 95 % intervals over crystals, and strict successes by number of atoms;
+    ``pressures`` the pressure that the engine finds in cells drawn for a pressure; ``relaxations``
+    how far the first crystals are from a minimum; ``compression`` the volumes under pressure.
 
     Raises
     ------
@@ -83,21 +104,33 @@ def evaluate_cdvae(request: EvaluateRequest) -> dict[str, Any]:
     test = _measured(request, options, model)
     cells = cells_of(test)
     references = [structure_of(cell) for cell in cells]
-    success = {}
+    numbers = [cell[2] for cell in cells]
+    success, drawn = {}, []
     for steps in options.steps:
         started = time.process_time()
-        drawn = _draw(model, cells, request, steps)
+        drawn = _draw(model, cells, request, options.sampling(steps))
         seconds = (time.process_time() - started) / (len(cells) * request.top_k)
         success[str(steps)] = _figures(references, drawn, request) | {
-            "cpu_seconds_per_structure": seconds
+            "cpu_seconds_per_structure": seconds,
+            "calls": steps * (options.levels or model.levels),
         }
+    random = _random(cells, request)
     result = {
         "n": len(cells),
         "samples": request.top_k,
         "success": success,
-        "random": _figures(references, _random(cells, request), request),
+        "random": _figures(references, random, request),
         "reconstruction": _reconstruction(model, cells, options, request),
-        "pressures": _pressures(model, cells, options, request),
+        "pressures": pressures(
+            model,
+            numbers[: options.stressed],
+            options.pressures,
+            sampling=options.sampling(),
+            engine=options.engine,
+            seed=request.seed,
+        ),
+        "relaxations": _relaxations(drawn, random, options),
+        "compression": compression(model, options.compressed) if options.compressed else None,
         "paper": PAPER,
         "data_sha256": file_sha256(request.data),
         "checkpoint": model.ref.model_dump(),
@@ -122,17 +155,16 @@ def _measured(
 
 
 def _draw(
-    model: CdvaeModel, cells: list[Cell], request: EvaluateRequest, steps: int
+    model: CdvaeModel, cells: list[Cell], request: EvaluateRequest, options: SamplingOptions
 ) -> list[list[Structure]]:
     """Draw `top_k` crystals for each composition and number of atoms."""
     numbers = [cell[2] for cell in cells for _ in range(request.top_k)]
-    options = SamplingOptions(steps=steps)
     drawn: list[Structure] = []
     for start in range(0, len(numbers), options.batch_size):
         part = numbers[start : start + options.batch_size]
         made = model.generate(part, [0.0] * len(part), options, request.seed + start)
         drawn += [structure_of(cell) for cell in made]
-        report(f"{steps} steps", len(drawn), len(numbers))
+        report(f"{options.steps} steps", len(drawn), len(numbers))
     k = request.top_k
     return [drawn[start : start + k] for start in range(0, len(drawn), k)]
 
@@ -155,10 +187,17 @@ def _figures(
     request: EvaluateRequest,
 ) -> dict[str, Any]:
     matches = Matches.of(references, drawn, request.top_k)
+    sizes = np.array([len(reference) for reference in references])
+    found = matches.hits("strict", request.top_k)
     return {
         "rates": matches.rates(),
         "intervals": matches.intervals(request.seed),
         "rmse": matches.rmse(),
+        "strict_by_atoms": {
+            f"{low}-{high}": {"n": int(here.sum()), "found": int(found[here].sum())}
+            for low, high in ATOMS
+            if (here := (sizes >= low) & (sizes <= high)).any()
+        },
     }
 
 
@@ -170,12 +209,12 @@ def _reconstruction(
     if not chosen:
         return None
     batch = Batch.of_cells(chosen, [0.0] * len(chosen))
-    sampling = SamplingOptions(steps=options.steps[-1])
+    sampling = options.sampling()
     made = reconstruct(model.network, batch, sampling, request.seed)
     matches = Matches.of(
         [structure_of(cell) for cell in chosen], [[structure_of(cell)] for cell in made], 1
     )
-    volumes = [_volume(cell) / _volume(true) for cell, true in zip(made, chosen, strict=True)]
+    volumes = [volume(cell) / volume(true) for cell, true in zip(made, chosen, strict=True)]
     return {
         "n": len(chosen),
         "steps": sampling.steps,
@@ -186,29 +225,14 @@ def _reconstruction(
     }
 
 
-def _pressures(
-    model: CdvaeModel, cells: list[Cell], options: CdvaeEvaluation, request: EvaluateRequest
+def _relaxations(
+    drawn: list[list[Structure]], random: list[list[Structure]], options: CdvaeEvaluation
 ) -> dict[str, Any] | None:
-    """Pressure of drawn cells by the engine (GPa: quartiles), and their volumes (Angstrom^3)."""
-    chosen = [cell[2] for cell in cells[: options.stressed]]
-    if not chosen or not options.pressures:
+    """Relax the first crystal of each composition, drawn and random."""
+    if not options.relaxed:
         return None
-    engine, found = make_engine(options.engine), {}
-    for pressure in options.pressures:
-        sampling = SamplingOptions(steps=options.steps[-1])
-        made = model.generate(chosen, [pressure] * len(chosen), sampling, request.seed)
-        crystals = [Crystal.from_structure(structure_of(cell)) for cell in made]
-        with one_thread():
-            results = engine.evaluate(crystals)
-        stresses = np.array([-np.trace(item.stress) / 3 for item in results])
-        finite = stresses[np.isfinite(stresses)]
-        found[f"{pressure:g}"] = {
-            "n": len(finite),
-            "quartiles": np.quantile(finite, [0.25, 0.5, 0.75]).tolist() if len(finite) else None,
-            "mean_volume_per_atom": float(np.mean([_volume(cell) / len(cell[2]) for cell in made])),
-        }
-    return {"engine": engine_id(options.engine), "by_target": found}
-
-
-def _volume(cell: Cell) -> float:
-    return float(abs(np.linalg.det(cell[0])))
+    first = {
+        name: [found[0] for found in lists[: options.relaxed] if found]
+        for name, lists in (("drawn", drawn), ("random", random))
+    }
+    return {name: relaxations(found, options.engine) for name, found in first.items()}

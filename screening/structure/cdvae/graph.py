@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 REACH = 2
-"""Images of the cell on each side in which neighbours are looked for; cells are Niggli cells."""
-SAME = 1e-6
-"""An atom and its neighbour are farther apart than this (Angstrom)."""
+"""Most images of the (Niggli) cell on each side in which neighbours are looked for."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,19 @@ class Graph:
 
 
 @cache
-def _images(reach: int) -> Tensor:
-    steps = torch.arange(-reach, reach + 1)
-    return torch.cartesian_prod(steps, steps, steps).float()
+def _images(reach: tuple[int, int, int]) -> Tensor:
+    """Cells up to `reach` away along each axis, the one in the middle being the cell itself."""
+    return torch.cartesian_prod(*(torch.arange(-far, far + 1) for far in reach)).float()
 
 
+def _reach(lattices: Tensor, cutoff: float) -> tuple[int, int, int]:
+    """Images along each axis that any of the cells needs."""
+    heights = 1 / torch.linalg.inv(lattices).norm(dim=1).amax(dim=0)
+    a, b, c = (cutoff / heights + 0.5).floor().clamp(max=REACH).int().tolist()
+    return a, b, c
+
+
+@torch.no_grad()
 def nearest_neighbours(
     lattices: Tensor, points: Tensor, mask: Tensor, k: int, cutoff: float
 ) -> Graph:
@@ -58,29 +64,48 @@ def nearest_neighbours(
         Angstrom.
     """
     b, n = mask.shape
-    images = _images(REACH).to(points)
-    wrapped = points - points.floor()
-    shifts = wrapped[:, None, :, None] + images - wrapped[:, :, None, None]
-    vectors = shifts.reshape(b, n, -1, 3) @ lattices[:, None]  # (b, n, n * images, 3)
-    squares = vectors.square().sum(dim=-1)
-    there = mask[:, None, :, None].expand(b, n, n, len(images)).reshape(b, n, -1)
-    hidden = ~there | (squares < SAME**2) | (squares > cutoff**2)
-    squares = squares.masked_fill(hidden, torch.inf)
-    k = min(k, squares.shape[-1])
-    nearest, places = squares.topk(k, dim=-1, largest=False)
-    chosen = vectors.gather(2, places[..., None].expand(-1, -1, -1, 3))[mask]
-    distances = nearest[mask].sqrt()
-    finite = torch.where(distances.isfinite(), distances, torch.ones_like(distances))
-    own = torch.full((b, n), 0, dtype=torch.long, device=mask.device)
-    own[mask] = torch.arange(int(mask.sum()), device=mask.device)
+    images = _images(_reach(lattices, cutoff)).to(points)
+    differences = points[:, None] - points[:, :, None]
+    pairs = (differences - differences.round()).reshape(b, n * n, 3) @ lattices
+    shifts = images @ lattices  # (b, images, 3)
+    squares = pairs.square().sum(dim=-1)[..., None] + shifts.square().sum(dim=-1)[:, None]
+    squares = torch.baddbmm(squares, pairs, shifts.mT, alpha=2).reshape(b, n, n, -1)
+    squares[:, torch.arange(n), torch.arange(n), len(images) // 2] = torch.inf
+    squares = squares.masked_fill(~mask[:, None, :, None], torch.inf).reshape(b, n, -1)[mask]
+    places, there = _smallest(squares, min(k, squares.shape[1]), cutoff**2)
     atoms = places.div(len(images), rounding_mode="floor")
-    packed = own[:, None].expand(b, n, n).gather(2, atoms)[mask]
-    return Graph(packed, chosen / finite[..., None], distances)
+    crystals = torch.arange(b, device=mask.device)[:, None].expand(b, n)[mask][:, None]
+    first = torch.arange(n, device=mask.device).expand(b, n)[mask][:, None] * n
+    vectors = pairs[crystals, first + atoms] + shifts[crystals, places % len(images)]
+    distances = vectors.norm(dim=-1)
+    packed = torch.zeros(b, n, dtype=torch.long, device=mask.device)
+    packed[mask] = torch.arange(len(crystals), device=mask.device)
+    return Graph(
+        packed[crystals, atoms],
+        vectors / distances.clamp(min=1e-6)[..., None],
+        distances.masked_fill(~there, torch.inf),
+    )
+
+
+def _smallest(values: Tensor, k: int, below: float) -> tuple[Tensor, Tensor]:
+    """Places of the `k` smallest values of each row, ascending, and which of them are `below`.
+
+    Few are, so that sorting those is faster than `torch.topk`.
+    """
+    rows, columns = (values < below).nonzero(as_tuple=True)
+    order = (rows.double() * 2.0 * below + values[rows, columns].double()).argsort()
+    rows, columns = rows[order], columns[order]
+    found = torch.bincount(rows, minlength=len(values))
+    rank = torch.arange(len(rows), device=rows.device) - (found.cumsum(0) - found)[rows]
+    kept = rank < k
+    places = torch.zeros(len(values), k, dtype=torch.long, device=values.device)
+    places[rows[kept], rank[kept]] = columns[kept]
+    return places, torch.arange(k, device=values.device) < found[:, None]
 
 
 def nearest_image(difference: Tensor, lattices: Tensor) -> Tensor:
     """Shortest vectors (Angstrom) of fractional differences ``(m, 3)``, cells ``(m, 3, 3)``."""
-    images = _images(1).to(difference)
+    images = _images((1, 1, 1)).to(difference)
     wrapped = difference - difference.round()
     vectors = (wrapped[:, None] + images) @ lattices
     best = vectors.square().sum(dim=-1).argmin(dim=1)

@@ -53,6 +53,7 @@ class CdvaeModel:
         self.network = make_network(arguments["network"])
         restore(self.network, tensors, "network.")
         self.network.eval()
+        self.levels = len(self.network.get_buffer("sigmas"))
 
     @classmethod
     def load(cls, checkpoint: str = NAME) -> Self:
@@ -99,7 +100,7 @@ class CdvaeGenerator:
     """
 
     name = NAME
-    version = "1"
+    version = "2"
 
     def __init__(
         self, checkpoint: CdvaeModel | str = NAME, sampling: SamplingOptions | None = None
@@ -142,6 +143,7 @@ class CdvaeGenerator:
                 parameters={
                     "pressure": target.pressure,
                     "steps": self.sampling.steps,
+                    "levels": self.sampling.levels or self.model.levels,
                     "checkpoint": self.model.ref.sha256,
                 },
             )

@@ -1,6 +1,7 @@
-"""Crystals from the trained networks: annealed Langevin dynamics of the positions.
+"""Crystals from the trained networks: random positions are brought down the levels of noise.
 
-Song & Ermon 2019, arXiv:1907.05600.
+Annealed Langevin dynamics (Song & Ermon 2019, arXiv:1907.05600), or steps between the levels with
+Langevin dynamics at each (Song et al. 2021, arXiv:2011.13456).
 """
 
 from __future__ import annotations
@@ -30,15 +31,22 @@ class SamplingOptions:
     Attributes
     ----------
     steps
-        Steps of Langevin dynamics at each level of noise; the paper has 100.
+        Network calls at each level of noise; the paper has 100.
+    levels
+        Levels of noise, of those of the training; None for all, as in the paper.
+    ancestral
+        Whether the last call at a level leads to the next one, and from the last one to no noise;
+        the paper's dynamics (False) go on from level to level as they are.
     rate
-        Step at the smallest noise (Angstrom^2); at others it grows with the square of the noise.
+        Step of the dynamics over the square of the noise; the paper: 1.
     batch_size
         Crystals that are drawn together.
     """
 
-    steps: int = 10
-    rate: float = 1e-4
+    steps: int = 5
+    levels: int | None = 20
+    ancestral: bool = True
+    rate: float = 0.3
     batch_size: int = 64
 
 
@@ -74,7 +82,7 @@ def generate(
     size = options.batch_size
     for start in range(0, len(numbers), size):
         batch = _empty(numbers[start : start + size], pressures[start : start + size])
-        z = torch.randn(len(batch), network.latent, generator=random)
+        z = network.prior.draw(network.conditions(batch), random)
         found += _draw(network, batch, z, options, random)
     return found
 
@@ -99,6 +107,13 @@ def _empty(numbers: Sequence[NDArray[np.int64]], pressures: Sequence[float]) -> 
     return Batch.of_cells(cells, pressures)
 
 
+def _levels(sigmas: Tensor, wanted: int | None) -> Tensor:
+    """Choose levels evenly, the first and the last among them."""
+    if wanted is None or wanted >= len(sigmas):
+        return sigmas
+    return sigmas[torch.linspace(0, len(sigmas) - 1, wanted).round().long()]
+
+
 def _draw(
     network: CondCdvae,
     batch: Batch,
@@ -109,17 +124,21 @@ def _draw(
     """Predict the lattice, then bring random positions down the levels of noise."""
     mask = batch.numbers > 0
     joint = network.join(z, network.conditions(batch))
-    _, lattices = network.predict_lattice(joint, mask.sum(dim=1))
+    _, lattices = network.predict_lattice(joint, batch)
     inverse = torch.linalg.inv(lattices)
     points = torch.rand(batch.points.shape, generator=random)
-    sigmas = network.get_buffer("sigmas")
-    for sigma in sigmas:
-        step = options.rate * (sigma / sigmas[-1]) ** 2
-        for _ in range(options.steps):
-            noise = torch.randn(points.shape, generator=random) * (2 * step).sqrt()
-            move = torch.zeros_like(points)
-            move[mask] = network.decode(batch, lattices, points, joint) * step / sigma
-            points = points + (move + noise) @ inverse
+    sigmas = _levels(network.get_buffer("sigmas"), options.levels)
+    for sigma, after in zip(sigmas, [*sigmas[1:], torch.zeros(())], strict=True):
+        for step in range(options.steps):
+            score = torch.zeros_like(points)
+            score[mask] = network.decode(batch, lattices, points, joint, sigma.expand(len(batch)))
+            noise = torch.randn(points.shape, generator=random)
+            if options.ancestral and step == options.steps - 1:
+                kept = 1 - (after / sigma) ** 2
+                move = kept * sigma * score + after * kept.sqrt() * noise
+            else:
+                move = sigma * (options.rate * score + (2 * options.rate) ** 0.5 * noise)
+            points = points + move @ inverse
             points = points - points.floor()
     cells = []
     for row in range(len(batch)):

@@ -35,6 +35,7 @@ REFERENCES = [
     "10.48550/arXiv.1907.05600",
 ]
 _CHUNK = 64
+_WATCHED = 512
 
 
 def train_cdvae(request: TrainRequest) -> Card:
@@ -66,6 +67,8 @@ def train_cdvae(request: TrainRequest) -> Card:
         len(known),
         options.loop(),
         seed=request.seed,
+        watch=lambda trained: _watched(trained, measured, options, request.seed),
+        sizes=(known.numbers > 0).sum(dim=1).numpy(),
         state=state_folder(request) / "cdvae.safetensors",
         key=content_hash(known.points.numpy(), known.pressures.numpy(), options.model_dump()),
         label="cond-cdvae",
@@ -109,12 +112,22 @@ def _batch(table: pd.DataFrame) -> Batch:
     return Batch.of_cells(cells_of(table), table["pressure"].tolist())
 
 
+def _watched(network: nn.Module, crystals: Batch, options: CdvaeOptions, seed: int) -> float:
+    """Weighted loss of the first held-out crystals, for the training curve."""
+    assert isinstance(network, CondCdvae)
+    device = network.get_buffer("sigmas").device.type
+    few = crystals.rows(torch.arange(min(_WATCHED, len(crystals)))).to(device)
+    parts = held_out_losses(network, few, seed)
+    return sum(weight * parts[name] for name, weight in options.weights().items())
+
+
 def cdvae_loss(
     crystals: Batch, options: CdvaeOptions, device: str
 ) -> Callable[[nn.Module, Tensor], Tensor]:
     """Make the loss of some crystals; the true lattice is taught for the first steps."""
     crystals = crystals.to(device)
     per_epoch = max(1, len(crystals) // min(options.batch_size, len(crystals)))
+    weights = options.weights()
     taught = options.teacher * options.epochs * per_epoch
 
     def loss(network: nn.Module, rows: Tensor) -> Tensor:
@@ -122,20 +135,22 @@ def cdvae_loss(
         steps = network.get_buffer("steps")  # a buffer, so that a resumed training knows it
         parts = network.losses(crystals.rows(rows), teacher=int(steps) < taught)
         steps += 1
-        return (
-            options.lattice_weight * parts.lattice
-            + options.coordinate_weight * parts.coordinates
-            + options.kl_weight * parts.divergence
-        )
+        total = torch.zeros((), device=device)
+        for name, weight in weights.items():
+            total = total + weight * getattr(parts, name)
+        return total
 
     return loss
 
 
 @torch.no_grad()
 def held_out_losses(network: CondCdvae, crystals: Batch, seed: int) -> dict[str, float]:
-    """Losses on crystals that were not trained on, in the predicted lattice, without weights."""
+    """Losses on crystals that were not trained on, in the predicted lattice, without weights.
+
+    ``still`` is what ``coordinates`` would be without any network: see `Losses`.
+    """
     network.eval()
-    names = ("lattice", "coordinates", "divergence")
+    names = ("lattice", "coordinates", "still", "divergence")
     totals = dict.fromkeys(names, 0.0)
     with seeded(seed):
         for rows in torch.arange(len(crystals)).split(_CHUNK):

@@ -11,7 +11,7 @@ from torch.nn import functional
 from screening import __version__
 from screening.checkpoints import Card, load_checkpoint, save_checkpoint
 from screening.errors import InputError
-from screening.features.network import restore
+from screening.features.network import export, restore
 from screening.identity import content_hash
 from screening.metrics.contacts import covalent_contacts
 from screening.schemas import CheckpointRef
@@ -84,10 +84,7 @@ def _train(request: TrainRequest, head: str) -> Card:
     crystals, formulas = _with_further(request, options, bank, known, learned, hidden)
     curve = prepare(watched, None, options.max_atoms)
     network, result = _fit(request, options, crystals, curve, start)
-    tensors: dict[str, NDArray[Any]] = {
-        f"network.{name}": (value.half() if value.is_floating_point() else value).cpu().numpy()
-        for name, value in network.state_dict().items()
-    }
+    tensors = export(network, "network.")
     tensors |= {name: value for name, value in partner.items() if name.startswith("templated.")}
     seen = fingerprints([*formulas, *watched["formula"].tolist()])
     for other in filter(None, (start, partner)):

@@ -23,7 +23,7 @@ from screening.structure.building import cells_of_table
 from screening.structure.clustering import canonical_label, label_name
 from screening.structure.crystals import primitive_cell, standardise, structure_of
 from screening.structure.distances import closest_contact
-from screening.structure.pool import build_pool
+from screening.structure.pool import Once, build_pool
 from screening.structure.prototypes import PrototypeGenerator
 from screening.structure.target import DEFAULT_MAX_ATOMS, Target
 from screening.structure.transformer.decode import group_chances
@@ -83,30 +83,6 @@ class _Measured:
     unique: list[float] = field(default_factory=list)
     calls: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-
-
-@dataclass
-class _Once:
-    """A generator that is asked once for each target."""
-
-    generator: StructureGenerator
-    kept: dict[Target, list[Proposal]] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.generator.name
-
-    @property
-    def version(self) -> str:
-        """Version of the method."""
-        return self.generator.version
-
-    def generate(self, target: Target, n: int, seed: int) -> list[Proposal]:
-        """Give what was proposed before, or ask."""
-        if target not in self.kept:
-            self.kept[target] = self.generator.generate(target, n, seed)
-        return self.kept[target]
 
 
 def evaluate_transformer(request: EvaluateRequest) -> dict[str, Any]:
@@ -270,8 +246,8 @@ def _pool(
 
     k, matches = request.top_k, {}
     generators: dict[str, StructureGenerator] = {
-        "prototypes": _Once(prototypes),
-        "transformer": _Once(generator),
+        "prototypes": Once(prototypes),
+        "transformer": Once(generator),
     }
     for names in (("prototypes",), ("prototypes", "transformer")):
         pools = []

@@ -64,6 +64,18 @@ def test_new_decorations_and_new_prototypes(make, small_bank):
     assert np.array_equal(bank.model.places, small_bank.model.places)
 
 
+def test_what_is_known_of_a_crystal_is_its_family_and_its_geometry(make, small_bank):
+    extender = Extender(small_bank, Tolerance())
+    assert extender.known(make.rock_salt("Eu", "O", 7.0)) == (True, True)
+    assert extender.known(make.rutile("Pb", "O", c=3.6)) == (True, False)
+    assert extender.known(make.wurtzite("Ga", "N")) == (False, False)
+    assert extender.known(Structure(np.eye(3) * 4, [{"Cu": 0.5, "Au": 0.5}], [[0] * 3])) == (
+        False,
+        False,
+    )
+    assert extender.report.n_read == 0
+
+
 def test_what_was_added_is_known_in_any_cell(aflow_structures, small_bank):
     some = [s for s in aflow_structures[:80] if len(s) <= 20]
     bank, first = extended(small_bank, some)

@@ -186,6 +186,13 @@ def test_predicted_groups_are_used(generator):
     assert groups[62] > 0
 
 
+def test_only_the_groups_of_the_generator_are_drawn(small_bank):
+    generator = RandomGenerator(bank=small_bank, space_groups=(1,))
+    proposals = generator.generate(Target.of_cell("Ti2O4"), 10, seed=0)
+    assert [item.parameters["space_group"] for item in proposals] == [1] * 10
+    assert {len(item.structure) for item in proposals} == {6}
+
+
 def test_volume_comes_from_the_target(generator):
     for given in ({"symmetry": symmetry((1, 1.0))}, {"volume_per_atom": 12.0}):
         for proposal in generator.generate(Target("SrTiO3", **given), 10, 0):

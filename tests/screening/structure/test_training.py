@@ -8,7 +8,7 @@ import pytest
 from screening.checkpoints import load_checkpoint
 from screening.errors import InputError
 from screening.structure.bank import Bank, train_prototypes
-from screening.structure.evaluate import HELD_OUT, _family, evaluate_structures
+from screening.structure.evaluate import HELD_OUT, _family, _parts, evaluate_structures
 from screening.structure.training import STATE
 from screening.training.data import canonical_formulas, held_out, unseen
 from screening.training.registry import EVALUATORS, TRAINERS
@@ -103,6 +103,21 @@ def test_evaluation_of_an_own_bank(textbook_file):
                 assert low <= rates[rank] <= high
     assert result["match"]["loose"]["5"] > 0.7
     assert 0 <= result["rmse_strict"] <= result["rmse"] < 0.1
+    parts = [result["parts"].get(name, {"n": 0}) for name in ("alone", "polymorphs")]
+    assert sum(part["n"] for part in parts) == 12
+    first = sum(part["n"] * part["match"]["loose"]["1"] for part in parts if part["n"])
+    assert first == pytest.approx(12 * result["match"]["loose"]["1"])
+
+
+def test_evaluation_tells_stable_crystals_and_polymorphs_apart():
+    table = pd.DataFrame({"e_above_hull": [0.0, 0.05, 0.0, np.nan], "n_sites": [2, 2, 4, 2]})
+    parts = _parts(table, ["NaCl", "NaCl", "NaCl", "KCl"], np.array([0, 2, 1, 3]))
+    assert {name: mask.tolist() for name, mask in parts.items()} == {
+        "on_hull": [True, True, False, False],
+        "above_hull": [False, False, True, False],
+        "alone": [False, True, False, True],
+        "polymorphs": [True, False, True, False],
+    }
 
 
 def test_evaluation_is_deterministic(textbook_file):

@@ -84,6 +84,18 @@ def test_documents(model):
     assert angles == [90, 90, 120]
 
 
+def test_threads_do_not_change_a_digit():
+    compositions = CompositionArray.from_formulas(["NaCl", "LiFePO4", "TiO2", "MgAl2O4"])
+    bundled, before = SymmetryModel.load("symmetry"), torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append([document.model_dump() for document in bundled.predict(compositions)])
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert found[0] == found[1]
+
+
 def test_lengths_of_lists(model):
     compositions = CompositionArray.from_formulas(["NaCl"])
     document = model.predict(compositions, top_bravais=14, top_space_groups=230)[0]

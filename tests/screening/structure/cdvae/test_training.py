@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pymatgen.core import Lattice, Structure
 
 from screening.checkpoints import set_checkpoint_folder
 from screening.errors import CheckpointError, InputError
@@ -12,14 +13,18 @@ from screening.structure.cdvae.data import Batch, cells_of, read_crystals
 from screening.structure.cdvae.model import CdvaeGenerator, CdvaeModel
 from screening.structure.cdvae.network import make_network
 from screening.structure.cdvae.options import CdvaeOptions
+from screening.structure.cdvae.physics import distance
 from screening.structure.cdvae.sampling import SamplingOptions
 from screening.structure.cdvae.train import cdvae_loss
+from screening.structure.pool import CHECKPOINTS
+from screening.training.data import canonical_formulas, unseen
 from screening.training.registry import evaluate, train
 from screening.training.request import EvaluateRequest, TrainRequest
 
 TINY = {
     "width": "16", "layers": "1", "latent": "8", "condition": "16", "neighbours": "6",
-    "gaussians": "8", "epochs": "4", "batch_size": "4", "test_fraction": "0.3",
+    "gaussians": "8", "sent": "8", "components": "4", "epochs": "4", "batch_size": "4",
+    "test_fraction": "0.3",
 }  # fmt: skip
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al", "Pb")
 
@@ -160,21 +165,35 @@ def test_the_pool_takes_the_generator_at_a_pressure(trained):
         CdvaeModel.load(str(trained)).generate([np.full(40, 29)], [0.0], SamplingOptions(), 0)
 
 
-def test_a_method_without_its_checkpoint_is_not_among_all(trained):
+def test_a_method_without_its_checkpoint_is_not_among_all(trained, monkeypatch):
+    monkeypatch.setitem(CHECKPOINTS, "cond-cdvae", "absent")
     assert "cond-cdvae" in generator_names()
     assert "cond-cdvae" not in available_generators()
+    trained.rename(trained.parent / "absent")
     set_checkpoint_folder(trained.parent)
     try:
         assert "cond-cdvae" in available_generators()
     finally:
         set_checkpoint_folder(None)
-    with pytest.raises(CheckpointError, match="cond-cdvae"):
-        CdvaeGenerator().generate(Target("CuAu"), 1)
+    with pytest.raises(CheckpointError, match="absent"):
+        CdvaeGenerator("absent").generate(Target("CuAu"), 1)
 
 
-def test_the_evaluation_measures_what_it_says(table, trained):
+def test_distances_are_the_shortest_ways_in_the_cell_before():
+    before = Structure(Lattice.cubic(4), ["Cu", "Au"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    after = Structure(Lattice.cubic(5), ["Cu", "Au"], [[0.95, 0, 0], [0.5, 0.5, 0.6]])
+    assert distance(before, after) == pytest.approx(np.sqrt((0.2**2 + 0.4**2) / 2), abs=1e-6)
+
+
+def test_the_evaluation_measures_what_it_says(table, trained, tmp_path):
+    squeezed = pd.read_parquet(table).assign(source="data", pressure=0.0)
+    smaller = squeezed["lattice"].map(lambda value: value * 0.9)
+    pd.concat([squeezed, squeezed.assign(lattice=smaller, pressure=20.0)]).to_parquet(
+        tmp_path / "squeezed.parquet"
+    )
     options = {
         "steps": "1", "reconstructed": "2", "stressed": "2", "pressures": "0,20", "engine": "emt",
+        "levels": "4", "relaxed": "2", "compressed": str(tmp_path / "squeezed.parquet"),
     }  # fmt: skip
     result = evaluate(
         "cond-cdvae",
@@ -186,6 +205,32 @@ def test_the_evaluation_measures_what_it_says(table, trained):
     assert result["success"]["1"]["cpu_seconds_per_structure"] > 0
     assert result["reconstruction"]["n"] == 2
     assert set(result["pressures"]["by_target"]) == {"0", "20"}
+    assert result["success"]["1"]["calls"] == 4
+    assert result["random"]["strict_by_atoms"]["1-4"]["n"] == 3
+    for name in ("drawn", "random"):
+        assert result["relaxations"][name]["n"] == 2
+        assert 0 <= result["relaxations"][name]["converged"] <= 1
+    compression = result["compression"]["20"]
+    assert compression["relaxed"] == pytest.approx(0.9**3)
+    assert compression["mae"] == pytest.approx(
+        abs(compression["learned"] - compression["relaxed"]), abs=0.05
+    )
+    seen = CdvaeModel.load(str(trained)).seen_formulas
+    left = unseen(canonical_formulas(squeezed["formula"].tolist()), seen).sum()
+    assert compression["n"] == left > 0
+
+
+def test_the_bundled_model_draws_smaller_cells_under_pressure():
+    model = CdvaeModel.load()
+    numbers = [np.repeat([12, 8], 4)] * 20
+    sampling = SamplingOptions(steps=1, levels=5)
+    volumes = {}
+    for pressure in (0.0, 30.0, 60.0):
+        drawn = model.generate(numbers, [pressure] * 20, sampling, 0)
+        volumes[pressure] = np.median([abs(np.linalg.det(lattice)) / 8 for lattice, _, _ in drawn])
+    assert 8 < volumes[0.0] < 12  # periclase: 9.4 Angstrom^3
+    assert 0.7 < volumes[60.0] / volumes[0.0] < volumes[30.0] / volumes[0.0] < 0.95
+    assert "cond-cdvae" in available_generators()
 
 
 def test_messages(table, tmp_path):
