@@ -39,9 +39,11 @@ def train(
     from cli.formatting import console, print_json
     from cli.progress import stage_bars
     from db_config import get_settings
+    from screening.checkpoints import set_checkpoint_folder
     from screening.training import registry
     from screening.training.request import TrainRequest
 
+    set_checkpoint_folder(get_settings().checkpoint_dir)
     folder = out or get_settings().checkpoint_dir / model
     request = TrainRequest(
         data=tuple(data),

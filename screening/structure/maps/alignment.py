@@ -202,3 +202,27 @@ def align(fixed: Floats, moving: Floats, kinds: Integers, starts: int) -> Intege
             least = cost
             best = order.copy()
     return best
+
+
+@compiled
+def arrange_all(fixed: Floats, moving: Floats, numbers: Integers) -> Integers:
+    """Find the order of the atoms of each of ``b`` crystals; see `arrange`.
+
+    Parameters
+    ----------
+    fixed, moving
+        Symmetric matrices, shape ``(b, n, n)``.
+    numbers
+        Atomic numbers, 0 for padding, those of an element side by side, shape ``(b, n)``.
+
+    Returns
+    -------
+    ``moving[i][order[i]][:, order[i]]`` is near to ``fixed[i]``; shape ``(b, n)``.
+    """
+    orders = np.empty_like(numbers)
+    for i in range(len(numbers)):
+        n = (numbers[i] > 0).sum()
+        orders[i] = np.arange(len(numbers[i]))
+        near, far = fixed[i, :n, :n].copy(), moving[i, :n, :n].copy()
+        orders[i, :n] = arrange((near, far, near, far, 0.0), numbers[i, :n])
+    return orders

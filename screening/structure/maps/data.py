@@ -63,6 +63,11 @@ class Batch:
         pairs = self.pairs * kept[:, None, None, None]
         return Batch(self.numbers, self.ranks, pairs, self.crystals * kept[:, None])
 
+    def trimmed(self) -> Batch:
+        """Cut padding that all crystals have."""
+        n = int((self.numbers > 0).sum(dim=1).max())
+        return Batch(self.numbers[:, :n], self.ranks[:, :n], self.pairs[:, :n, :n], self.crystals)
+
     def to(self, device: str) -> Batch:
         """Move to a device."""
         return Batch(*(getattr(self, item.name).to(device) for item in fields(self)))
@@ -91,6 +96,18 @@ class Crystals:
 
     def __len__(self) -> int:
         return len(self.own)
+
+    def joined(self, other: Crystals) -> Crystals:
+        """Put further crystals, padded to the same size, behind these."""
+        inputs = (
+            torch.cat([getattr(self.inputs, item.name), getattr(other.inputs, item.name)])
+            for item in fields(Batch)
+        )
+        arrays = (
+            np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("own", "aligned", "first")
+        )
+        return Crystals(Batch(*inputs), *arrays)
 
 
 def select_rows(table: pd.DataFrame, max_atoms: int, *, metals: bool) -> pd.DataFrame:

@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     from screening.training.request import EvaluateRequest
 
 
+HINTS = ("pair_table", "composition", "model")
+"""Predictions whose distances choose among crystals with the same contacts."""
+_LARGE = 12
+"""Atoms of the papers' largest cells."""
+
+
 class MapEvaluation(BaseModel):
     """Options of ``screening evaluate alphacrystal``."""
 
@@ -60,12 +66,24 @@ class MapEvaluation(BaseModel):
     evaluations: int = Field(
         SEARCH.evaluations, ge=100, description="Most evaluations for each choice of positions"
     )
+    hints: tuple[str, ...] = Field(
+        HINTS, description=f"Which of {','.join(HINTS)} also help to rebuild; none for none"
+    )
 
-    @field_validator("algorithms", mode="before")
+    @field_validator("algorithms", "hints", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Take ``ga,de`` from the command line."""
+        if value == "none":
+            return ()
         return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("hints")
+    @classmethod
+    def _predictions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(HINTS):
+            raise ValueError(f"use some of {list(HINTS)}, or none")
+        return value
 
     @field_validator("algorithms")
     @classmethod
@@ -92,9 +110,10 @@ def evaluate_maps(request: EvaluateRequest) -> dict[str, Any]:
 
     ``composition`` knows the composition only; ``model`` has templates too. See
     `screening.structure.maps.scores.figures` for the names. Parts: ``binary``, ``ternary``,
-    ``more`` (elements) and ``cubic``. ``figure_3``, ``table_1``, ``table_2`` (AlphaCrystal) and
-    ``table_5`` (AlphaCrystal-II) stand beside the papers' numbers; ``rebuilt`` is
-    `measure_recovery` for each algorithm; ``rows`` has every measured crystal.
+    ``more`` (elements), ``cubic`` and ``large`` (cells of more than 12 atoms). ``figure_3``,
+    ``table_1``, ``table_2`` (AlphaCrystal) and ``table_5`` (AlphaCrystal-II) stand beside the
+    papers' numbers; ``rebuilt`` is `measure_recovery` for each algorithm; ``rows`` has every
+    measured crystal.
 
     Raises
     ------
@@ -147,8 +166,7 @@ def _rebuild(
     subjects = choose(table, options.rebuilt, seed)
     if not subjects:
         raise InputError("no crystal with 3 atoms is measured: rebuild none (rebuilt=0)")
-    hints = {name: predictions[name] for name in ("pair_table", "composition", "model")
-             if name in predictions}  # fmt: skip
+    hints = {name: predictions[name] for name in options.hints if name in predictions}
     rebuilt: dict[str, dict[str, Any]] = {
         search.algorithm: measure_recovery(subjects, hints, search, seed)
         for search in options.searches()
@@ -178,4 +196,5 @@ def _rows(table: pd.DataFrame, each: list[dict[str, Any]]) -> list[dict[str, Any
 def _parts(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     """Parts of the measured crystals: those of AlphaCrystal-II's specialists, and the rest."""
     n_elements = np.array([len(np.unique(z)) for z in table["atomic_numbers"]])
-    return {name: subset_mask(table, name) for name in SUBSETS} | {"more": n_elements > 3}
+    parts = {name: subset_mask(table, name) for name in SUBSETS}
+    return parts | {"more": n_elements > 3, "large": table["n_sites"].to_numpy() > _LARGE}

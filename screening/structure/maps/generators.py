@@ -86,7 +86,7 @@ class MapGenerator:
     """
 
     name: ClassVar[str]
-    version = "2"
+    version = "3"
     contacts: ClassVar[bool]
     spread: ClassVar[float]
     """Loss of fitness that makes a crystal e times less likely."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import torch
 
 from screening.checkpoints import load_checkpoint
@@ -14,8 +15,8 @@ from screening.structure.maps.targets import bin_edges
 from screening.structure.maps.templates import DISTANCE_UNIT, MEAN_DISTANCE
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
     from screening.schemas import CheckpointRef
     from screening.structure.maps.data import Batch
@@ -59,7 +60,8 @@ class MapModel:
     ----------
     arguments
         ``network``: arguments of `make_network`; ``limits``: range of the bins (Angstrom);
-        ``heads``: which of `HEADS` were trained; ``max_atoms``: most atoms in training.
+        ``heads``: which of `HEADS` were trained; ``max_atoms``: most atoms in training;
+        ``templated``, if there is one: the network of crystals with templates.
     tensors
         Weights, and fingerprints of the formulas that they were trained on.
     ref
@@ -76,6 +78,10 @@ class MapModel:
         self.centres = centres_of(arguments["network"]["n_bins"], arguments["limits"])
         self.network = make_network(arguments["network"])
         restore(self.network, tensors, "network.")
+        self.templated = self.network
+        if "templated" in arguments:
+            self.templated = make_network(arguments["templated"])
+            restore(self.templated, tensors, "templated.")
 
     @classmethod
     def load(cls, checkpoint: str = "maps") -> Self:
@@ -90,16 +96,27 @@ class MapModel:
 
     def predict(self, inputs: Batch) -> Maps:
         """Predict all pairs of some crystals."""
-        parts = []
-        with torch.no_grad():
-            for rows in torch.arange(len(inputs.numbers)).split(_CHUNK):
-                batch = inputs.rows(rows)
-                outputs = self.network(batch)
-                contacts = outputs[..., :CONTACTS].sigmoid()
-                distances = decode(outputs, self.centres, batch)[..., None]
-                parts.append(torch.cat([contacts, distances], dim=-1))
-        values = torch.cat(parts).numpy()
-        return Maps(values[..., 0], values[..., 1], values[..., 2])
+        plain = predict_maps(self.network, self.centres, inputs)
+        shown = (inputs.crystals[:, 0] > 0).numpy()[:, None, None]
+        if self.templated is self.network or not shown.any():
+            return plain
+        other = predict_maps(self.templated, self.centres, inputs)
+        names = ("contacts", "vesta", "distances")
+        return Maps(*(np.where(shown, getattr(other, n), getattr(plain, n)) for n in names))
+
+
+def predict_maps(network: nn.Module, centres: torch.Tensor, inputs: Batch) -> Maps:
+    """Predict all pairs of some crystals with a network in eval mode."""
+    parts = []
+    with torch.no_grad():
+        for rows in torch.arange(len(inputs.numbers)).split(_CHUNK):
+            batch = inputs.rows(rows)
+            outputs = network(batch)
+            contacts = outputs[..., :CONTACTS].sigmoid()
+            distances = decode(outputs, centres, batch)[..., None]
+            parts.append(torch.cat([contacts, distances], dim=-1))
+    values = torch.cat(parts).cpu().numpy()
+    return Maps(values[..., 0], values[..., 1], values[..., 2])
 
 
 def centres_of(n_bins: int, limits: tuple[float, float]) -> torch.Tensor:

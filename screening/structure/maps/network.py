@@ -218,6 +218,8 @@ class ResidualNetwork(nn.Module):
         Residual blocks in each stage.
     n_bins
         Bins of distances.
+    size
+        Atoms that all cells are padded to: convolutions see the padding.
     legacy_features
         Whether atoms have the papers' raw features.
     """
@@ -231,20 +233,24 @@ class ResidualNetwork(nn.Module):
         blocks: int,
         n_bins: int,
         *,
+        size: int,
         legacy_features: bool = False,
     ) -> None:
         super().__init__()
         features = torch.tensor(element_features(legacy=legacy_features), dtype=torch.float32)
         self.register_buffer("features", features, persistent=False)
+        self.size = size
         self.line = _tower(1, features.shape[1], tuple(widths), blocks)
         self.plane = _tower(2, 3 * widths[-1], tuple(pair_widths), blocks)
         self.head = Head(pair_widths[-1], n_bins)
 
     def forward(self, batch: Batch) -> Tensor:
         """Predict all pairs: ``(b, n, n, 4 + n_bins)``."""
-        atoms = self.line(self.features[batch.numbers].transpose(1, 2))
+        n = batch.numbers.shape[1]
+        numbers = functional.pad(batch.numbers, (0, max(self.size - n, 0)))
+        atoms = self.line(self.features[numbers].transpose(1, 2))
         rows = atoms[:, :, :, None].expand(-1, -1, -1, atoms.shape[2])
         columns = rows.transpose(2, 3)
         pairs = self.plane(torch.cat([rows, columns, rows * columns], dim=1))
-        outputs: Tensor = self.head(pairs.permute(0, 2, 3, 1))
+        outputs: Tensor = self.head(pairs[:, :, :n, :n].permute(0, 2, 3, 1))
         return outputs

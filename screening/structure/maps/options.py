@@ -45,17 +45,35 @@ class MapOptions(BaseModel):
     legacy_features: bool = Field(False, description="The papers' raw features of the elements")
     max_atoms: int = Field(12, ge=2, le=24, description="Most atoms in the cell")
     metals: bool = Field(False, description="Keep crystals of metals only")
+    learn_metals: bool = Field(
+        False, description="Learn from crystals of metals only, too, but measure none of them"
+    )
+    further: int = Field(
+        0, ge=0, description="Compositions of a second file that the bank makes crystals of"
+    )
     subset: Literal["all", "cubic", "binary", "ternary"] = Field(
         "all", description="Train on a part only: the specialists of AlphaCrystal-II"
     )
     bank: str = Field("prototypes", description="Bank of the templates; none for none")
     hidden: float = Field(0.3, ge=0, le=1, description="Share of crystals without templates")
+    exchange: bool = Field(
+        False, description="Exchange equal atoms of the target to fit the prediction in each step"
+    )
+    start: str = Field("", description="Checkpoint whose weights the training starts from")
+    templated: str = Field(
+        "", description="Checkpoint whose network is taken, as it is, for crystals with templates"
+    )
     epochs: int = Field(18, ge=1, description="Passes over the training formulas")
     batch_size: int = Field(64, ge=1, description="Crystals per step")
     learning_rate: float = Field(2e-3, gt=0, description="Peak of the one-cycle schedule")
     weight_decay: float = Field(0.05, ge=0, description="Weight decay of AdamW")
     ema: float = Field(0.99, ge=0, lt=1, description="Decay of the averaged weights")
     test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
+    watched: float = Field(
+        0.0, ge=0, lt=0.5,
+        description="Share of the other formulas that is not learned, but watched: the error of "
+        "distances from compositions alone, for the training curve",
+    )  # fmt: skip
 
     @field_validator("heads", "widths", "pair_widths", mode="before")
     @classmethod
@@ -83,8 +101,12 @@ class MapOptions(BaseModel):
             "legacy_features": self.legacy_features,
         }
         if self.architecture == "residual":
-            own = {"widths": self.widths, "pair_widths": self.pair_widths, "blocks": self.blocks}
-            return shared | own
+            return shared | {
+                "widths": self.widths,
+                "pair_widths": self.pair_widths,
+                "blocks": self.blocks,
+                "size": self.max_atoms,
+            }
         return shared | {
             "width": self.width,
             "pair_width": self.pair_width,

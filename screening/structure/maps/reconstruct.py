@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.structure.crystals import lattice_matrix
+from screening.structure.maps.orbits import OrbitFit
 from screening.structure.maps.problem import (
     Assignment,
     MapTarget,
@@ -16,14 +18,24 @@ from screening.structure.maps.problem import (
     make_problem,
 )
 from screening.structure.maps.search import Search, find
+from screening.structure.maps.targets import kinds_of
+from screening.structure.spacegroups import space_group
 from screening.structure.wyckoff_sampling import sample_occupation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from screening.structure.crystals import Crystal
+    from screening.structure.spacegroups import SpaceGroup
 
 Floats = NDArray[np.float64]
+
+_DRAWS = 20
+"""Draws for each choice that is wanted."""
+_SAME_CELL = 1e-4
+"""Difference of metric tensors, relative to the longest vector's square."""
+Occupation = tuple[tuple[int, int], ...]
+"""Letter as an index and atomic number of each orbit, sorted."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,9 @@ def draw_assignments(
 ) -> list[Assignment]:
     """Draw choices of Wyckoff positions for the atoms of a map; none if they do not fit.
 
+    A choice is taken with the likelihood that the map gives it (`OrbitFit`). Choices that another
+    origin or other axes make the same count once.
+
     Parameters
     ----------
     target
@@ -51,16 +66,51 @@ def draw_assignments(
     number
         Space group.
     n
-        How many are drawn; equal ones count once.
+        Most choices.
     rng
         Source of randomness.
     cell
         Conventional cell (Angstrom, degrees), shape ``(6,)``; None to search it.
     """
     counts = Counter(target.numbers.tolist())
-    drawn = (sample_occupation(number, counts, rng) for _ in range(n))
-    chosen = dict.fromkeys(tuple(found) for found in drawn if found)
+    fit = OrbitFit(target, kinds_of(target.numbers))
+    group = space_group(number)
+    sizes = [position.multiplicity // group.n_centring for position in group.positions]
+    settings = _settings(group, cell)
+    drawn: dict[Occupation, tuple[Occupation, float]] = {}
+    chosen: dict[Occupation, None] = {}
+    for draw in range(_DRAWS * n):
+        if len(chosen) == n or (draw == n and not drawn):
+            break
+        found = sample_occupation(number, counts, rng)
+        if not found:
+            continue
+        occupation = tuple(found)
+        if occupation not in drawn:
+            same = min(
+                tuple(sorted((letters[letter], z) for letter, z in occupation))
+                for letters in settings
+            )
+            likelihood = fit.likelihood([(sizes[letter], z) for letter, z in occupation])
+            drawn[occupation] = drawn.get(same, (same, likelihood))
+        same, likelihood = drawn[occupation]
+        if rng.random() < likelihood:
+            chosen[same] = None
+    if not chosen:
+        likeliest = sorted(drawn.values(), key=lambda item: -item[1])
+        chosen = dict.fromkeys([occupation for occupation, _ in likeliest][:n])
     return [Assignment(number, occupation, cell) for occupation in chosen]
+
+
+def _settings(group: SpaceGroup, cell: Floats | None) -> list[list[int]]:
+    """Into which letters each letter goes in the settings of a group that keep a given cell."""
+    rotations, _, letters = group.normaliser
+    if cell is not None:
+        lattice = lattice_matrix(cell)
+        metric = lattice @ lattice.T
+        moved = np.swapaxes(rotations, 1, 2) @ metric @ rotations
+        letters = letters[np.abs(moved - metric).max(axis=(1, 2)) < _SAME_CELL * metric.max()]
+    return [list(range(len(group.positions))), *letters.tolist()]
 
 
 def reconstruct(

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 STARTS = 24
-SEARCH = Search(evaluations=4000, size=24, assignments=200)
+SEARCH = Search(evaluations=4000, size=24, assignments=200, first=True)
 LIKE_TABLE_2 = 10
 _TIMED = 20_000
 _DRAWN = 6

@@ -36,10 +36,13 @@ class Search:
     size
         Crystals in the population of each assignment.
     assignments
-        Choices of Wyckoff positions that are drawn for each space group; equal ones count once.
+        Most choices of Wyckoff positions for each space group.
     halving
         Whether the worse half of the assignments is given up after 1/8, 1/4 and 1/2 of the
         evaluations (Jamieson & Talwalkar 2016, arXiv:1502.07943).
+    first
+        Whether the search ends as soon as one crystal has the map; else each assignment is
+        searched for its best one.
     """
 
     algorithm: AlgorithmName = "gradient"
@@ -47,6 +50,7 @@ class Search:
     size: int = 16
     assignments: int = 24
     halving: bool = True
+    first: bool = False
 
 
 PAPER = Search(algorithm="ga", evaluations=100_000, size=100, halving=False)
@@ -113,7 +117,7 @@ def find(problem: Problem, search: Search, rng: np.random.Generator) -> Found:
     goal = (PERFECT if problem.tie == 0 else 1.0) if problem.contacts else -CLOSE
     rungs = {generations // rung for rung in _RUNGS} if search.halving else set()
     for generation in range(generations):
-        if not len(rows):
+        if not len(rows) or (search.first and (values >= goal).any()):
             break
         proposed = algorithm.propose()
         reached = score_all(table, problem, rows, proposed)

@@ -9,6 +9,7 @@ from screening.errors import InputError
 from screening.schemas import BravaisGuess, CheckpointRef, SpaceGroupGuess, SymmetryDoc
 from screening.structure.maps.choices import all_groups, predicted
 from screening.structure.maps.data import prepare, select_rows
+from screening.structure.maps.evaluate import HINTS, MapEvaluation
 from screening.structure.maps.generators import ContactMapGenerator, DistanceMatrixGenerator
 from screening.structure.maps.model import MapModel
 from screening.structure.maps.network import make_network
@@ -16,7 +17,7 @@ from screening.structure.maps.options import MapOptions, subset_mask
 from screening.structure.maps.search import Search
 from screening.structure.target import Target
 from screening.training.registry import evaluate, train
-from screening.training.request import EvaluateRequest, TrainRequest
+from screening.training.request import EvaluateRequest, TrainRequest, parse_options
 
 SMALL = {"width": "16", "pair_width": "8", "layers": "1", "epochs": "25", "max_atoms": "6"}
 
@@ -174,6 +175,16 @@ def test_predicted_groups_and_sizes_lead_to_the_crystal(trained, small_bank, roc
     assert len(best.structure) == 2
     volume = best.structure.volume / 2
     assert volume == pytest.approx(rock_salt_symmetry.volume_per_atom, rel=0.25)
+
+
+def test_what_helps_to_rebuild():
+    chosen = [
+        parse_options(MapEvaluation, options).hints
+        for options in ({}, {"hints": "none"}, {"hints": "composition,model"})
+    ]
+    assert chosen == [HINTS, (), ("composition", "model")]
+    with pytest.raises(InputError, match="or none"):
+        parse_options(MapEvaluation, {"hints": "template"})
 
 
 def test_bad_options(textbook_file, tmp_path):

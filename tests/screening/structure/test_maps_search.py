@@ -142,6 +142,21 @@ def test_halving_spares_evaluations(tied):
     assert used[0] < 0.7 * used[1]
 
 
+def test_one_crystal_with_the_map_is_enough(tied):
+    target = own_target(tied, contacts=False)
+    assignments = [
+        choice
+        for number in (92, 19, 4)
+        for choice in draw_assignments(target, number, 4, np.random.default_rng(9), cell=tied.cell)
+    ]
+    problem = make_problem(target, assignments)
+    searches = [Search(evaluations=1000, size=8, first=first) for first in (True, False)]
+    quick, whole = (find(problem, search, np.random.default_rng(1)) for search in searches)
+    assert quick.values.max() > -0.01
+    assert quick.evaluations < 0.8 * whole.evaluations
+    assert whole.values.max() >= quick.values.max()
+
+
 def test_the_genetic_algorithm_keeps_its_best():
     rng = np.random.default_rng(8)
     algorithm = Genetic(Space(2, 20, 4, 1, 50), rng)
