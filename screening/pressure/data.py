@@ -65,6 +65,7 @@ def train_pressure_data(request: TrainRequest) -> Card:
     _check_key(
         parts, content_hash(options.model_dump(), file_sha256(request.data[0]), request.seed)
     )
+    facts = _facts(request, options)
     groups = [table.iloc[k : k + options.batch] for k in range(0, len(table), options.batch)]
     for number, group in enumerate(groups):
         part = parts / f"part-{number:05d}.parquet"
@@ -75,9 +76,9 @@ def train_pressure_data(request: TrainRequest) -> Card:
             else:
                 found = _scale(starts, options, request, number)
             _write(part, found)
-            _write(request.out / DATA, _collect(parts))
+            _write(request.out / DATA, _collect(parts, facts))
         report("pressure-data", number + 1, len(groups))
-    rows = _collect(parts)
+    rows = _collect(parts, facts)
     _write(request.out / DATA, rows)
     card = _card(request, options, table, rows, time.monotonic() - started)
     (request.out / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -211,9 +212,19 @@ def _labels(relaxation: RelaxationDoc) -> dict[str, Any]:
     }
 
 
-def _collect(parts: Path) -> pd.DataFrame:
+def _facts(request: TrainRequest, options: PressureDataOptions) -> dict[str, str]:
+    """Say where the rows come from, for the cards of models that are trained on them."""
+    source = describe(request.data[0], 0)
+    engine = engine_id(options.engine)
+    origin = f"{source.origin}; {options.method}, with pressures and energies of {engine}"
+    return {"origin": origin, "licence": source.licence}
+
+
+def _collect(parts: Path, facts: dict[str, str]) -> pd.DataFrame:
     tables = [pd.read_parquet(path) for path in sorted(parts.glob("part-*.parquet"))]
-    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+    table = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    table.attrs.update(facts)
+    return table
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:

@@ -111,9 +111,8 @@ class SymmetryModel:
                 f"{top_bravais=} must be 1 to {len(BRAVAIS)} and {top_space_groups=} 1 to "
                 f"{N_SPACE_GROUPS}"
             )
-        with one_thread():  # structures, and so their identifiers, follow from the last digits
-            classes, groups = self.probabilities(compositions)
-            sizes = self._log_sizes(compositions)
+        classes, groups = self.probabilities(compositions)
+        sizes = self._log_sizes(compositions)
         volumes, cells = np.exp(sizes[:, 0]), self._cells(sizes, compositions)
         documents = []
         for i, formula in enumerate(compositions.reduced().formulas()):
@@ -166,7 +165,7 @@ class SymmetryModel:
         from screening.symmetry.network import space_group_probabilities
 
         for rows, inputs in _batches(compositions):
-            with torch.inference_mode():
+            with torch.inference_mode(), one_thread():
                 networks = [space_group_probabilities(m, inputs) for m in self._symmetry_members]
             yield rows, np.mean(networks, axis=0), self._memory.votes(compositions[rows])
 
@@ -198,7 +197,7 @@ class SymmetryModel:
 
         sizes = np.zeros((len(compositions), len(self._sizes["mean"])))
         for rows, inputs in _batches(compositions):
-            with torch.inference_mode():
+            with torch.inference_mode(), one_thread():  # identifiers hash what follows from sizes
                 for member in self._size_members:
                     sizes[rows] += member(inputs).double().numpy()
         sizes = sizes / len(self._size_members) * self._sizes["scale"] + self._sizes["mean"]

@@ -31,6 +31,8 @@ STRUCTURE_COLUMNS = (
     "spacegroup_number",
 )
 ENERGY_COLUMNS = ("formula", "formation_energy_per_atom")
+NOT_STATED = "not stated in the file"
+"""Origin and licence of a file that has none among its attributes."""
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -54,13 +56,25 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def describe(path: Path, rows: int) -> DataSource:
-    """Describe a training file for the card (the data of this project: Materials Project)."""
+    """Describe a training file for the card.
+
+    What the file says of itself is taken over: ``origin`` and ``licence`` among pandas'
+    `DataFrame.attrs`, which its parquet files keep.
+
+    Parameters
+    ----------
+    path
+        The parquet file.
+    rows
+        Rows used.
+    """
+    facts = pd.read_parquet(path, columns=[]).attrs
     return DataSource(
         name=path.name,
         sha256=file_sha256(path),
         rows=rows,
-        origin="Materials Project",
-        licence="CC BY 4.0",
+        origin=str(facts.get("origin", NOT_STATED)),
+        licence=str(facts.get("licence", NOT_STATED)),
     )
 
 

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from screening.checkpoints.card import Card
+from screening.engines import engine_id
 from screening.errors import InputError
 from screening.pressure import data
+from screening.training.data import describe
 from screening.training.registry import train
 from screening.training.request import TrainRequest
 
@@ -47,6 +49,21 @@ def test_rows_say_pressure_enthalpy_and_source(table, tmp_path):
     assert (found["max_stress"][found["state"] == "converged"] <= 0.3).all()
     saved = Card.model_validate_json((tmp_path / "out" / "card.json").read_text())
     assert saved.sha256 == card.sha256
+
+
+def test_cards_tell_where_labelled_data_come_from(table, tmp_path):
+    crystals = pd.read_parquet(table)
+    plain = describe(table, 4)
+    assert (plain.origin, plain.licence) == ("not stated in the file", "not stated in the file")
+    crystals.attrs = {"origin": "our furnace", "licence": "CC0"}
+    crystals.to_parquet(table)
+    train("pressure-data", request(table, tmp_path / "out"))
+    labelled = describe(tmp_path / "out" / "data.parquet", 8)
+    assert (
+        labelled.origin
+        == f"our furnace; relaxed, with pressures and energies of {engine_id('emt')}"
+    )
+    assert labelled.licence == "CC0"
 
 
 def test_an_interrupted_run_goes_on_to_the_same_data(table, tmp_path, monkeypatch):
