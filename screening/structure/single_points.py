@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from screening.engines import Crystal as Atoms
 from screening.engines.descent import RelaxOptions, relax_batch
+from screening.engines.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,8 @@ def _atoms(cells: Sequence[Cell]) -> list[Atoms]:
 
 
 def _pairs(atoms: list[Atoms], engine: Engine) -> list[tuple[Atoms, Evaluation]]:
-    return list(zip(atoms, engine.evaluate(atoms), strict=True))
+    with one_thread():  # the order of structures follows from the energies
+        return list(zip(atoms, engine.evaluate(atoms), strict=True))
 
 
 def _row(result: Evaluation, n: int) -> tuple[float, float, float, float]:

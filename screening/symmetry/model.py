@@ -167,7 +167,8 @@ class SymmetryModel:
         for rows, inputs in _batches(compositions):
             with torch.inference_mode(), one_thread():
                 networks = [space_group_probabilities(m, inputs) for m in self._symmetry_members]
-            yield rows, np.mean(networks, axis=0), self._memory.votes(compositions[rows])
+                votes = self._memory.votes(compositions[rows])
+            yield rows, np.mean(networks, axis=0), votes
 
     def hidden(self, compositions: CompositionArray) -> NDArray[np.float32]:
         """Return the last hidden layer of the first network for groups, shape ``(n, width)``."""

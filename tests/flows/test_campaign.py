@@ -175,7 +175,10 @@ def test_another_campaign_shares_what_is_finished(finished, campaign, monkeypatc
 
 
 def assert_alike(first, second, where="materials"):
-    """Compare documents: all the same but for the last digits of numbers."""
+    """Compare documents: the same identifiers and words; numbers may differ by a thousandth.
+
+    Single precision and the trees of the ranking leave that much to the state of a process.
+    """
     assert type(first) is type(second), where
     if isinstance(first, dict):
         assert first.keys() == second.keys(), where
@@ -186,7 +189,7 @@ def assert_alike(first, second, where="materials"):
         for n, pair in enumerate(zip(first, second, strict=True)):
             assert_alike(*pair, f"{where}[{n}]")
     elif isinstance(first, float):
-        assert first == pytest.approx(second, rel=1e-5, abs=1e-7), where
+        assert first == pytest.approx(second, rel=1e-3, abs=1e-5), where
     else:
         assert first == second, where
 
