@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 ENERGY_SCALE = 0.03
 """Energy difference (eV/atom) at which a candidate's share counts 1/e beside the lowest one."""
+ENERGY_DECIMALS, SLOPE_DECIMALS = 4, 3
+"""Decimals of energies (eV/atom), and of forces (eV/Angstrom) and stresses (GPa)."""
 _FLOOR = 1e-9
 
 
@@ -82,7 +84,10 @@ def describe(bank: Bank, candidates: Candidates, *, without: str | None = None) 
 
 
 def describe_energies(energies: Floats, start: Floats) -> Floats:
-    """Features of the energies of some candidates.
+    """Features of the energies of some candidates, in steps that rounding errors do not change.
+
+    By symmetry many forces and stresses are zero, and some energies equal, but for the noise of
+    single precision, which differs from process to process: trees must not see it.
 
     Parameters
     ----------
@@ -95,18 +100,18 @@ def describe_energies(energies: Floats, start: Floats) -> Floats:
     """
     energy = energies[:, 4]
     known = np.isfinite(energy)
-    above = energy - (energy[known].min() if known.any() else np.nan)
-    force = energies[:, 1]
+    above = np.round(energy - (energy[known].min() if known.any() else np.nan), ENERGY_DECIMALS)
+    force, pressure, anisotropy, after = np.round(energies[:, [1, 2, 3, 5]], SLOPE_DECIMALS).T
     least = force[known].min() if known.any() else np.nan
     return np.column_stack(
         [
             above,
-            energies[:, 0] - energy,
+            np.round(energies[:, 0] - energy, ENERGY_DECIMALS),
             force,
             force - least,
-            energies[:, 2],
-            energies[:, 3],
-            energies[:, 5],
+            pressure,
+            anisotropy,
+            after,
             _ranks(np.where(known, above, np.inf)),
             np.exp(-np.nan_to_num(above, nan=9.0) / ENERGY_SCALE + start),
         ]

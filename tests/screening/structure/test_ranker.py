@@ -108,6 +108,17 @@ def test_energies_are_lowest_at_their_volume(candidates):
     assert features.shape == (len(candidates), 9)
 
 
+def test_the_noise_of_single_precision_is_no_feature():
+    rng = np.random.default_rng(0)
+    symmetric = np.array([-3.9, 0.0, 0.0, 0.0, -3.9, 0.0])  # no force, no stress
+    bent = np.array([-3.8, 1.0019, 3.7662, 2.8382, -3.8421, -0.3482])
+    energies, start = np.stack([symmetric, symmetric, bent]), np.log([0.5, 0.3, 0.2])
+    quiet = describe_energies(energies, start)
+    for _ in range(20):
+        noise = rng.normal(scale=1e-7, size=energies.shape)
+        np.testing.assert_array_equal(describe_energies(energies + noise, start), quiet)
+
+
 def test_what_an_engine_refuses_has_no_energy(candidates):
     engine = make_engine("emt")  # knows no K and no Br
     energies = single_points([item.cell for item in candidates.proposed], engine)
