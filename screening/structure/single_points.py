@@ -50,6 +50,24 @@ def relaxed_energies(cells: Sequence[Cell], engine: Engine, steps: int) -> Float
     return np.array([np.nan if energy is None else energy for energy in energies])
 
 
+def settle(cells: Sequence[Cell], engine: Engine, steps: int) -> tuple[list[Cell], Floats]:
+    """Relax positions in the cells as they are, symmetry kept, for at most `steps`.
+
+    Returns
+    -------
+    The cells, and their energies (eV/atom), NaN where it failed, ``(n,)``.
+    """
+    atoms = _atoms(cells)
+    options = RelaxOptions(max_steps=steps, relax_cell=False, fix_symmetry=True)
+    with one_thread():  # which of them is lowest follows from the energies
+        documents = relax_batch(atoms, options, engine)
+    settled = [
+        (item.cell, item.positions @ np.linalg.inv(item.cell), item.numbers) for item in atoms
+    ]
+    energies = [doc.energy_per_atom if doc.state.usable else None for doc in documents]
+    return settled, np.array([np.nan if energy is None else energy for energy in energies])
+
+
 def _atoms(cells: Sequence[Cell]) -> list[Atoms]:
     return [Atoms(numbers, lattice.copy(), points @ lattice) for lattice, points, numbers in cells]
 

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from screening.checkpoints.io import file_sha256
+from screening.engines import make_engine
 from screening.errors import InputError
 from screening.structure.bank import Bank
 from screening.structure.maps.algorithms import ALGORITHMS
@@ -65,6 +66,9 @@ class MapEvaluation(BaseModel):
     )
     evaluations: int = Field(
         SEARCH.evaluations, ge=100, description="Most evaluations for each choice of positions"
+    )
+    engine: str = Field(
+        "chgnet", description="Potential that chooses among crystals with the true contacts; none"
     )
     hints: tuple[str, ...] = Field(
         HINTS, description=f"Which of {','.join(HINTS)} also help to rebuild; none for none"
@@ -167,8 +171,9 @@ def _rebuild(
     if not subjects:
         raise InputError("no crystal with 3 atoms is measured: rebuild none (rebuilt=0)")
     hints = {name: predictions[name] for name in options.hints if name in predictions}
+    engine = None if options.engine == "none" else make_engine(options.engine)
     rebuilt: dict[str, dict[str, Any]] = {
-        search.algorithm: measure_recovery(subjects, hints, search, seed)
+        search.algorithm: measure_recovery(subjects, hints, search, seed, engine)
         for search in options.searches()
     }
     first = rebuilt[options.algorithms[0]]

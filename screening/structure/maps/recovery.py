@@ -1,7 +1,8 @@
 """How well crystals come back from their own maps, with cell and space group known.
 
 A contact map is not enough for positions: many crystals have the same contacts. Expected distances,
-from the pair table or from the network, choose among them (`MapTarget.expected`).
+from the pair table or from the network, choose among them (`MapTarget.expected`), or the energies
+of a potential, as in AlphaCrystal, where a graph network picked the structure of a formula.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from screening.structure.maps.problem import Assignment, MapTarget, gene_count, 
 from screening.structure.maps.reconstruct import reconstruct
 from screening.structure.maps.search import Search
 from screening.structure.maps.targets import kinds_of
+from screening.structure.single_points import settle
 from screening.structure.wyckoff_sampling import tables
 
 if TYPE_CHECKING:
@@ -34,13 +36,18 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from screening.engines import Engine
+    from screening.structure.crystals import Cell
     from screening.structure.maps.model import Maps
+    from screening.structure.maps.reconstruct import Reconstruction
 
 Floats = NDArray[np.float64]
 
 STARTS = 24
 SEARCH = Search(evaluations=4000, size=24, assignments=200, first=True)
 LIKE_TABLE_2 = 10
+_SETTLED, _STEPS, _WORSE = 24, 100, 0.02
+"""Most crystals of a map that are relaxed, for how long, and how much less fit than the best."""
 _TIMED = 20_000
 _DRAWN = 6
 _MANY = 6
@@ -96,7 +103,11 @@ def choose(table: pd.DataFrame, n: int, seed: int) -> list[Subject]:
 
 
 def measure_recovery(
-    subjects: list[Subject], hints: Mapping[str, Maps], search: Search, seed: int
+    subjects: list[Subject],
+    hints: Mapping[str, Maps],
+    search: Search,
+    seed: int,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Rebuild crystals from their contacts, alone or with expected distances, and distances.
 
@@ -112,10 +123,14 @@ def measure_recovery(
         How crystals are searched for.
     seed
         Seed of the searches.
+    engine
+        Potential in which crystals with the true contacts are relaxed, in the true cell, to take
+        the one that is lowest in energy.
 
     Returns
     -------
-    For ``contacts``, ``contacts_NAME`` of each hint, and ``distances``: ``dice`` of the contacts
+    For ``contacts``, ``relaxed`` (contacts, then the potential), ``contacts_NAME`` of each hint,
+    and ``distances``: ``dice`` of the contacts
     that were reached, with interval; ``match``, the share that StructureMatcher takes for the same
     crystal (loose); ``rms``, the median distance of those in Angstrom, and ``rms_like_table_2``
     that of the first ten, where a crystal without a match counts as infinitely far (None: most have
@@ -123,7 +138,8 @@ def measure_recovery(
     ``evaluations_per_second``: fitness of contacts on one core.
     """
     result: dict[str, Any] = {"n": len(subjects), "algorithm": search.algorithm}
-    ways = ["contacts", *(f"contacts_{name}" for name in hints), "distances"]
+    relaxed = ["relaxed"] if engine else []
+    ways = ["contacts", *relaxed, *(f"contacts_{name}" for name in hints), "distances"]
     for way in ways:
         start = time.process_time()
         rows = []
@@ -133,7 +149,7 @@ def measure_recovery(
             if hint is not None:
                 target = replace(target, expected=expected_distances(target, hint, subject.row))
             rng = np.random.default_rng((seed, i))
-            rows.append(_recover(subject, target, search, rng))
+            rows.append(_recover(subject, target, search, rng, engine if way in relaxed else None))
             report(f"rebuilding: {way}", i + 1, len(subjects))
         result[way] = _figures(rows, seed) | {
             "seconds_per_crystal": (time.process_time() - start) / max(len(subjects), 1)
@@ -180,7 +196,11 @@ def expected_distances(target: MapTarget, hint: Maps, row: int) -> Floats:
 
 
 def _recover(
-    subject: Subject, target: MapTarget, search: Search, rng: np.random.Generator
+    subject: Subject,
+    target: MapTarget,
+    search: Search,
+    rng: np.random.Generator,
+    engine: Engine | None,
 ) -> dict[str, Any]:
     """Rebuild one crystal; `rms` in Angstrom, NaN without a match."""
     crystal = subject.crystal
@@ -193,15 +213,27 @@ def _recover(
         "dice": 0.0,
         "rms": float("nan"),
     }
+    if engine:
+        search = replace(search, first=False)
     best = reconstruct(target, [crystal.number], rng, search=search, cell=crystal.cell)
     if best:
-        true, rebuilt = (own_target(c, contacts=True).matrix for c in (crystal, best[0].crystal))
+        cell = _lowest(best, engine) if engine else primitive_cell(best[0].crystal)
+        true = own_target(crystal, contacts=True).matrix
+        numbers, distances = ordered_cell(cell)
+        rebuilt = covalent_contacts(distances, numbers).astype(np.float64)
         order = align(true, rebuilt, kinds_of(target.numbers), STARTS)
-        reference, found = (structure_of(primitive_cell(c)) for c in (crystal, best[0].crystal))
+        reference, found = structure_of(primitive_cell(crystal)), structure_of(cell)
         length = crystal.volume_per_atom ** (1 / 3)
         row["dice"] = float(dice(true, rebuilt[order][:, order]))
         row["rms"] = length * rms_distance(reference, found, "loose")
     return row
+
+
+def _lowest(found: list[Reconstruction], engine: Engine) -> Cell:
+    """Relax the positions of the best few, and take the crystal of the lowest energy."""
+    kept = [item for item in found if item.score >= found[0].score - _WORSE][:_SETTLED]
+    cells, energies = settle([primitive_cell(item.crystal) for item in kept], engine, _STEPS)
+    return cells[int(np.nan_to_num(energies, nan=np.inf).argmin())]
 
 
 def _figures(rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def test_evaluation_repeats_the_card(trained, textbook_file, bank_folder):
     assert third["mean"] == pytest.approx(measured["model"]["padded_accuracy"])
     assert {row["subset"] for row in measured["table_5"]} <= {"all", "cubic", "binary", "ternary"}
     assert set(measured["rebuilt"]) == {"de", "gradient"}
-    ways = {"contacts", "contacts_pair_table", "contacts_composition", "contacts_model"}
+    ways = {"contacts", "relaxed", "contacts_pair_table", "contacts_composition", "contacts_model"}
     for row in measured["table_2"]["rows"]:
         assert set(row) > ways | {"distances", "formula", "variables"}
     drawn = measured["plots"]["contact_maps"][0]
