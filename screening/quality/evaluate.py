@@ -23,8 +23,9 @@ from screening.metrics.matching import TOLERANCES
 from screening.progress import report
 from screening.quality.landscape import describe, landscape
 from screening.quality.measure import Measurement
-from screening.quality.options import KNOWN, GeneratorsEvaluation
+from screening.quality.options import KNOWN, POOL, GeneratorsEvaluation
 from screening.quality.parts import Parts
+from screening.quality.pooling import compare_pool, pool_table
 from screening.quality.subjects import (
     KnownCrystals,
     Subject,
@@ -32,6 +33,7 @@ from screening.quality.subjects import (
     fresh_formulas,
     identity,
     make_generator,
+    pooled,
     reduce_bank,
     structure_table,
     subject_of_map,
@@ -73,9 +75,11 @@ def evaluate_generators(request: EvaluateRequest) -> dict[str, Any]:
     request goes on where it was stopped, and a larger sample continues a smaller one.
 
     ``methods`` has `screening.quality.summary.figures` of each method and of ``known``, the known
-    crystals; ``rows`` all structures; ``tables`` is for a terminal. With the option ``map``,
-    ``polymorphs`` counts the known crystals that each method found, ``seen_by`` the methods whose
-    models have seen the formula.
+    crystals; ``rows`` all structures; ``tables`` is for a terminal. With the option ``pool``, that
+    of all methods is measured like one, and compared with the prototypes alone: ``pool``, see
+    `screening.quality.pooling.compare_pool`. With the option ``map``, ``polymorphs``
+    counts the known crystals that each method found, ``seen_by`` the methods whose models have seen
+    the formula.
 
     Raises
     ------
@@ -121,6 +125,9 @@ def evaluate_generators(request: EvaluateRequest) -> dict[str, Any]:
         "seed": request.seed,
         "top_k": request.top_k,
     }
+    if options.pool:
+        result["pool"] = compare_pool(parts, options.pool, request.seed)
+        result["tables"].append(pool_table(result["pool"]))
     if options.map is not None:
         result |= _map(parts, subjects[0], options, request.seed)
         result["plots"] = {"landscape": result.pop("landscape")}
@@ -139,15 +146,17 @@ def _measure(
     bank = str(folder / "bank")
     generators: dict[str, StructureGenerator] = {KNOWN: KnownCrystals(subjects)}
     generators |= {name: make_generator(name, bank, options) for name in options.chosen()}
+    if options.pool:
+        generators[POOL] = pooled(generators, options.pool)
     note = describe(subjects[0].crystals) if options.map is not None else None
     measurement = Measurement(
         options, request.top_k, request.seed, Extender(Bank.load(bank), Tolerance()), note
     )
-    settings = options.model_dump(exclude={"methods", "atoms"})
+    settings = options.model_dump(exclude={"methods", "atoms", "pool"})
     asked = [VERSION, settings, request.top_k, engine_id(options.engine)]
     found = {}
     for name, generator in generators.items():
-        key = content_hash(*asked, *identity(name, generators))[:12]
+        key = content_hash(*asked, *identity(name, generators, options.pool))[:12]
         parts = Parts(folder / f"{name}-{key}")
         found[name] = join(_blocks(measurement, name, generator, subjects, parts))
     return found

@@ -11,6 +11,8 @@ from screening.structure import available_generators, generator_names
 
 NO_SYMMETRY = "random-p1"
 """The second rival: random crystals without symmetry."""
+POOL = "pool"
+"""All methods together."""
 KNOWN = "known"
 """The known crystals themselves; their relaxed energies are what others are compared with."""
 
@@ -28,6 +30,9 @@ class GeneratorsEvaluation(BaseModel):
     engine: str = Field("chgnet", description="Energy engine of the relaxations")
     energies: bool = Field(True, description="Whether the ranking of prototypes knows energies")
     epochs: int = Field(8, ge=0, description="Passes of the substitution model, for an own bank")
+    pool: int = Field(
+        0, ge=0, description="Structures of each method in a pool of all, which is measured, too"
+    )
     block: int = Field(16, ge=1, description="Formulas in a part that is kept")
     map: str | None = Field(None, description="Formula whose crystals are mapped, such as SiO2")
 

@@ -12,8 +12,15 @@ from screening.checkpoints import checkpoint_ref, read_card
 from screening.checkpoints.io import CARD
 from screening.elements import symbols
 from screening.errors import InputError
-from screening.quality.options import KNOWN, NO_SYMMETRY
-from screening.structure import CHECKPOINTS, Bank, Proposal, Target, get_generator
+from screening.quality.options import KNOWN, NO_SYMMETRY, POOL
+from screening.structure import (
+    CHECKPOINTS,
+    Bank,
+    Proposal,
+    Target,
+    build_pool,
+    get_generator,
+)
 from screening.structure.bank_file import write_bank
 from screening.structure.building import cells_of_table
 from screening.structure.crystals import structure_of
@@ -83,6 +90,33 @@ class KnownCrystals:
     def generate(self, target: Target, n: int, seed: int = 0) -> list[Proposal]:  # noqa: ARG002 - the protocol has it
         """Give the first `n` of them."""
         return [Proposal(structure) for structure in self._crystals[target][:n]]
+
+
+class Pooled:
+    """Proposes what the pool of several methods ranks first.
+
+    Parameters
+    ----------
+    generators
+        The methods.
+    each
+        Structures of each method.
+    """
+
+    name = POOL
+    version = "1"
+
+    def __init__(self, generators: Mapping[str, StructureGenerator], each: int) -> None:
+        self._generators, self._each = dict(generators), each
+
+    def generate(self, target: Target, n: int, seed: int = 0) -> list[Proposal]:
+        """Give the first `n` of the pool, with their ranks as scores."""
+        methods = dict.fromkeys(self._generators, self._each)
+        pool = build_pool(target, methods, seed, top=n, generators=self._generators)
+        return [
+            Proposal(document.to_structure(), score=-float(rank))
+            for rank, document in enumerate(pool, start=1)
+        ]
 
 
 def structure_table(data: Path) -> pd.DataFrame:
@@ -181,8 +215,20 @@ def make_generator(method: str, bank: str, options: GeneratorsEvaluation) -> Str
     return get_generator(method, bank=bank, **more)
 
 
-def identity(method: str, generators: Mapping[str, StructureGenerator]) -> list[str | None]:
+def pooled(generators: Mapping[str, StructureGenerator], each: int) -> Pooled:
+    """Make the pool of all methods, without the rival that is none."""
+    rivals = {KNOWN, NO_SYMMETRY}
+    return Pooled({k: made for k, made in generators.items() if k not in rivals}, each)
+
+
+def identity(
+    method: str, generators: Mapping[str, StructureGenerator], each: int
+) -> list[str | int | None]:
     """Say what a method's structures depend on, beside bank and target."""
+    if method == POOL:
+        names = [name for name in generators if name not in {KNOWN, NO_SYMMETRY, POOL}]
+        parts = [part for name in names for part in identity(name, generators, each)]
+        return [method, generators[method].version, each, *parts]
     names = [CHECKPOINTS[method]] if method in CHECKPOINTS else []
     names += ["ranker"] if method == "prototypes" else []
     return [method, generators[method].version, *(checkpoint_ref(name).sha256 for name in names)]

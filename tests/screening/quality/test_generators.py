@@ -9,6 +9,7 @@ from screening.errors import InputError
 from screening.quality.landscape import features
 from screening.quality.measure import Measurement, displacement
 from screening.quality.options import GeneratorsEvaluation
+from screening.quality.pooling import compare_pool, pool_table
 from screening.quality.subjects import (
     choose_subjects,
     fresh_formulas,
@@ -123,6 +124,46 @@ def test_a_stopped_measurement_goes_on_to_the_same_result(table, measured, tmp_p
     more = measure("generators", request(table, tmp_path, methods="random"))
     assert len(calls) == 7
     assert more["methods"]["random"]["match"] == measured["methods"]["random"]["match"]
+
+
+def test_a_pool_is_measured_like_a_method(table, tmp_path):
+    found = measure("generators", request(table, tmp_path, methods="random", pool="4"))
+    alone, pool = ([r for r in found["rows"] if r["method"] == m] for m in ("random", "pool"))
+    assert len(pool) == sum(row["distinct"] for row in alone) < len(alone)
+    assert all(row["distinct"] for row in pool)
+    assert found["methods"]["pool"]["relaxation"]["n"] == 3
+    compared = found["pool"]["loose"]
+    assert compared["pool"] == compared["any"] == compared["methods"]["random"]
+    assert found["tables"][-1]["title"] == "First 4 of a pool"
+
+
+def test_a_pool_is_compared_with_the_prototypes_formula_by_formula():
+    def part(**found):  # formula -> rank of its match
+        formulas = [{"formula": name, "asked": 3} for name in "ABCD"]
+        rows = [
+            {"formula": name, "rank": rank, "loose": 0.1, "strict": None}
+            for name, rank in found.items()
+        ]
+        return {"formulas": formulas, "rows": rows}
+
+    parts = {
+        "known": part(A=1, B=1, C=1, D=1),
+        "prototypes": part(A=1, B=2),
+        "transformer": part(B=1, C=3),
+        "random-p1": part(D=1),
+        "pool": part(B=1, C=2, A=3),
+    }
+    two = compare_pool(parts, 2, 0)["loose"]
+    assert two["methods"] == {"prototypes": 0.5, "transformer": 0.25}
+    assert (two["any"], two["pool"], two["gain"]) == (0.5, 0.5, 0.0)
+    assert (two["gained"], two["lost"]) == (["C"], ["A"])
+    assert two["only"] == {"prototypes": ["A"], "transformer": []}
+    three = compare_pool(parts, 3, 0)
+    assert three["loose"]["only"] == {"prototypes": ["A"], "transformer": ["C"]}
+    assert three["loose"]["gain_interval"][1] == 0.75
+    assert three["strict"]["any"] == 0
+    rows = pool_table(three)["rows"]
+    assert [row["method"] for row in rows] == ["prototypes", "transformer", "any", "pool"]
 
 
 def test_a_map_has_a_place_for_each_structure_and_counts_polymorphs(table):
