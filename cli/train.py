@@ -32,6 +32,12 @@ def train(
     seed: SeedOption = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after an interruption.")] = False,
+    origin: Annotated[
+        str | None, typer.Option(help="Where data are from that do not say it, for the card.")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Licence of data that do not say it, for the card.")
+    ] = None,
     settings: SetOption = None,
     quiet: Quiet = False,
 ) -> None:
@@ -52,6 +58,8 @@ def train(
         device=device or get_settings().device,
         resume=resume,
         options=parse_settings(settings),
+        origin=origin,
+        licence=licence,
     )
     with stage_bars(quiet=quiet):
         card = registry.train(model, request)

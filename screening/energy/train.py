@@ -20,7 +20,7 @@ from screening.features import descriptor_names
 from screening.identity import content_hash, derive_seed
 from screening.schemas import CheckpointRef
 from screening.training.curves import columns
-from screening.training.data import describe, fingerprints, held_out
+from screening.training.data import fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states
@@ -116,7 +116,7 @@ def train_energy(request: TrainRequest) -> Card:
     options = parse_options(EnergyOptions, request.options)
     table = read_energies(request.data, options.references)
     split = split_formulas(table, options, request.seed)
-    sources = [describe(path, n) for path, n in zip(request.data, table.rows, strict=True)]
+    sources = [request.source(path, n) for path, n in zip(request.data, table.rows, strict=True)]
     compositions, energies = table.compositions()[split.train], table.energies[split.train]
     arguments = _arguments(options, table, energies)
     key = content_hash([source.sha256 for source in sources], options.model_dump())

@@ -23,7 +23,7 @@ from screening.generation.set_options import SetOptions
 from screening.generation.set_sample import SetSampler
 from screening.identity import content_hash
 from screening.training.curves import columns
-from screening.training.data import describe, fingerprints
+from screening.training.data import fingerprints
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import FitResult, LoopOptions, fit, seeded
 from screening.training.request import parse_options, plain_metrics
@@ -156,7 +156,7 @@ def _card(
         f"distinct formulas, {screened}",
         arguments=arguments,
         hyperparameters=options.model_dump(),
-        data=[describe(path, n_train) for path in request.data],
+        data=[request.source(path, n_train) for path in request.data],
         split={
             "by": "formula",
             "held_out_fraction": options.held_out,

@@ -25,7 +25,7 @@ from screening.generation.sample import Sampler
 from screening.generation.trainer import Trainer
 from screening.progress import report
 from screening.training.curves import columns
-from screening.training.data import describe, fingerprints
+from screening.training.data import fingerprints
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states, state_folder
@@ -61,7 +61,7 @@ def train_matgan(request: TrainRequest) -> Card:
     identity = {
         "options": options.model_dump(),
         "seed": request.seed,
-        "data": [describe(path, 0).sha256 for path in request.data],
+        "data": [request.source(path, 0).sha256 for path in request.data],
     }
     state = state_folder(request) / "matgan.safetensors"
     started = time.monotonic() - trainer.restore(state, identity)
@@ -115,7 +115,7 @@ def _card(
         f"trained on distinct formulas, {screened}",
         arguments=trainer.arguments(),
         hyperparameters=options.model_dump(),
-        data=[describe(path, n_train) for path in request.data],
+        data=[request.source(path, n_train) for path in request.data],
         split={
             "by": "formula",
             "held_out_fraction": options.held_out,

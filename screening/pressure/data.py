@@ -28,7 +28,7 @@ from screening.progress import report
 from screening.relax import RelaxOptions, relax_structures
 from screening.structure import Target, get_generator
 from screening.structure.crystals import structure_of
-from screening.training.data import canonical_formulas, describe, read_table
+from screening.training.data import canonical_formulas, read_table
 from screening.training.environment import package_versions
 from screening.training.request import parse_options
 from screening.training.state import clear_states, state_folder
@@ -214,7 +214,7 @@ def _labels(relaxation: RelaxationDoc) -> dict[str, Any]:
 
 def _facts(request: TrainRequest, options: PressureDataOptions) -> dict[str, str]:
     """Say where the rows come from, for the cards of models that are trained on them."""
-    source = describe(request.data[0], 0)
+    source = request.source(request.data[0], 0)
     engine = engine_id(options.engine)
     origin = f"{source.origin}; {options.method}, with pressures and energies of {engine}"
     return {"origin": origin, "licence": source.licence}
@@ -256,7 +256,7 @@ def _card(
         description="Structures under pressure; labels of the potential, not of DFT.",
         arguments={"engine": engine_id(options.engine)},
         hyperparameters=options.model_dump(),
-        data=[describe(request.data[0], len(table))],
+        data=[request.source(request.data[0], len(table))],
         split={},
         metrics={
             "rows": len(rows),

@@ -36,7 +36,6 @@ from screening.training.data import (
     held_out,
     read_table,
 )
-from screening.training.data import describe as describe_file
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states, state_folder
 from screening.training.trees import Cases, TreeOptions, fit_trees, pack_text
@@ -102,7 +101,7 @@ def train_ranker(request: TrainRequest) -> Card:
     formulas = canonical_formulas(table["formula"].tolist())
     measured = held_out(formulas, fraction=options.held_out, seed=request.seed)
     asked = options.model_dump(include={"targets", "held_out", "epochs", "engine", "evaluated"})
-    source = describe_file(request.data[0], len(table))
+    source = request.source(request.data[0], len(table))
     folder = state_folder(request) / content_hash(source.sha256, asked, request.seed)[:16]
     exclude = sorted({f for f, out in zip(formulas, measured, strict=True) if out})
     bank = Bank.from_table(table, exclude_formulas=exclude)

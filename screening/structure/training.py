@@ -15,7 +15,7 @@ from screening.structure.bank import Bank
 from screening.structure.bank_file import BANK_CLASS, write_bank
 from screening.structure.clustering import Tolerance
 from screening.structure.metric_learning import Fit, FitOptions, measure
-from screening.training.data import STRUCTURE_COLUMNS, describe, held_out, read_table
+from screening.training.data import STRUCTURE_COLUMNS, held_out, read_table
 from screening.training.request import parse_options, plain_metrics
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def train_bank(request: TrainRequest) -> Card:
         description="Crystal prototypes, the elements known on them, and which replace each other.",
         arguments={},
         hyperparameters=options.model_dump(),
-        data=[describe(file, n) for file, n in zip(request.data, rows, strict=True)],
+        data=[request.source(file, n) for file, n in zip(request.data, rows, strict=True)],
         split={"held_out": options.measured, "by": "formula", "part": "targets of the fit"},
         metrics=plain_metrics(
             {**metrics, "prototypes": bank.n_prototypes, "decorations": len(bank)}

@@ -17,7 +17,7 @@ from screening.symmetry.metrics import symmetry_metrics
 from screening.symmetry.model import SymmetryModel
 from screening.symmetry.plots import compound_map
 from screening.training.curves import columns
-from screening.training.data import describe, fingerprints, held_out
+from screening.training.data import fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states, state_folder
@@ -119,7 +119,7 @@ def train_symmetry(request: TrainRequest) -> Card:
             f"{len(table)} formulas cannot be split by test_fraction={options.test_fraction}: "
             "give more data"
         )
-    sources = [describe(path, len(table)) for path in request.data]
+    sources = [request.source(path, len(table)) for path in request.data]
     training = _Training(request, options, table, ~test, key=content_hash(sources))
     tensors, arguments = training.run()
     seen = [f for f, held in zip(table.formulas, test, strict=True) if not held]

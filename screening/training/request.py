@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from screening.errors import InputError
+from screening.training.data import NOT_STATED, describe
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from screening.checkpoints import DataSource
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -33,6 +36,8 @@ class TrainRequest:
         Go on from the state kept in ``out`` by an interrupted run.
     options
         Hyperparameters by name, as text (``--set width=256``).
+    origin, licence
+        Of the data, for the card, where the files say nothing of themselves.
     """
 
     data: tuple[Path, ...]
@@ -41,6 +46,19 @@ class TrainRequest:
     device: str = "cpu"
     resume: bool = False
     options: dict[str, str] = field(default_factory=dict)
+    origin: str | None = None
+    licence: str | None = None
+
+    def source(self, path: Path, rows: int) -> DataSource:
+        """Describe one of the files for the card; `rows` of it were used."""
+        found = describe(path, rows)
+        given = {"origin": self.origin, "licence": self.licence}
+        missing = {
+            name: text
+            for name, text in given.items()
+            if text is not None and getattr(found, name) == NOT_STATED
+        }
+        return found.model_copy(update=missing)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from screening.structure.cdvae.model import MODEL_CLASS
 from screening.structure.cdvae.network import CondCdvae, make_network
 from screening.structure.cdvae.options import CdvaeOptions
 from screening.training.curves import columns
-from screening.training.data import describe, fingerprints, held_out
+from screening.training.data import fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import fit, seeded
 from screening.training.request import TrainRequest, parse_options, plain_metrics
@@ -84,7 +84,9 @@ def train_cdvae(request: TrainRequest) -> Card:
         arguments={"network": options.network(), "max_atoms": options.max_atoms},
         hyperparameters=options.model_dump(),
         data=[
-            describe(path, len(read_crystals([path], options.max_atoms, options.max_pressure)))
+            request.source(
+                path, len(read_crystals([path], options.max_atoms, options.max_pressure))
+            )
             for path in request.data
         ],
         split={

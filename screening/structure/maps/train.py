@@ -28,7 +28,6 @@ from screening.training.curves import columns
 from screening.training.data import (
     STRUCTURE_COLUMNS,
     canonical_formulas,
-    describe,
     fingerprints,
     held_out,
     read_table,
@@ -215,7 +214,8 @@ def _sources(
     """Describe the files, with those of the checkpoints whose weights are used."""
     counts = (rows, further)
     found = {
-        path.name: describe(path, count) for path, count in zip(request.data, counts, strict=False)
+        path.name: request.source(path, count)
+        for path, count in zip(request.data, counts, strict=False)
     }
     for name in filter(None, (options.start, options.templated)):
         for source in load_checkpoint(name).card.data:

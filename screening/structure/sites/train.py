@@ -20,8 +20,8 @@ from screening.structure.sites.fingerprints import fingerprints
 from screening.structure.sites.likelihood import SITE_CLASS, SiteLikelihood
 from screening.structure.sites.metrics import site_metrics
 from screening.structure.sites.network import Autoencoder, SiteNetwork
-from screening.training.data import describe, held_out
 from screening.training.data import fingerprints as formula_fingerprints
+from screening.training.data import held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import LoopOptions, fit, seeded
 from screening.training.request import parse_options
@@ -108,7 +108,7 @@ def train_sites(request: TrainRequest) -> Card:
     table, rows = read_sites(request.data)
     test = held_out(table.formulas, fraction=options.test_fraction, seed=request.seed)
     test_sites = test[table.sites.crystals]
-    sources = [describe(path, n) for path, n in zip(request.data, rows, strict=True)]
+    sources = [request.source(path, n) for path, n in zip(request.data, rows, strict=True)]
     key = content_hash([source.sha256 for source in sources], options.model_dump(exclude={"bank"}))
     network = _fit(table, np.flatnonzero(~test_sites), options, request, key)
     tensors = {

@@ -26,7 +26,6 @@ from screening.training.curves import columns
 from screening.training.data import (
     STRUCTURE_COLUMNS,
     canonical_formulas,
-    describe,
     fingerprints,
     held_out,
     read_table,
@@ -61,7 +60,7 @@ def train_transformer(request: TrainRequest) -> Card:
         raise InputError(f"{len(request.data)} files: the transformer takes one structure table")
     train, check = _split(request, options)
     folder = state_folder(request)
-    source = describe(request.data[0], len(train))
+    source = request.source(request.data[0], len(train))
     tokens = _tokens(folder / "tokens.safetensors", train, options, request.seed, source.sha256)
     network = _network(options, request)
     result = fit(

@@ -1,5 +1,7 @@
 """Data under pressure: labels, order, and going on after an interruption."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,8 +57,12 @@ def test_cards_tell_where_labelled_data_come_from(table, tmp_path):
     crystals = pd.read_parquet(table)
     plain = describe(table, 4)
     assert (plain.origin, plain.licence) == ("not stated in the file", "not stated in the file")
+    given = replace(request(table, tmp_path), origin="a shop", licence="CC BY 4.0")
+    told = given.source(table, 4)
+    assert (told.origin, told.licence) == ("a shop", "CC BY 4.0")
     crystals.attrs = {"origin": "our furnace", "licence": "CC0"}
     crystals.to_parquet(table)
+    assert given.source(table, 4).origin == "our furnace"
     train("pressure-data", request(table, tmp_path / "out"))
     labelled = describe(tmp_path / "out" / "data.parquet", 8)
     assert (
