@@ -24,6 +24,7 @@ from screening.training.state import clear_states, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
     from torch import Tensor, nn
@@ -83,12 +84,7 @@ def train_cdvae(request: TrainRequest) -> Card:
         description="Crystals of a composition at a pressure, from a diffusion autoencoder.",
         arguments={"network": options.network(), "max_atoms": options.max_atoms},
         hyperparameters=options.model_dump(),
-        data=[
-            request.source(
-                path, len(read_crystals([path], options.max_atoms, options.max_pressure))
-            )
-            for path in request.data
-        ],
+        data=[request.source(path, _usable(path, options)) for path in request.data],
         split={
             "by": "formula",
             "test_fraction": options.test_fraction,
@@ -108,6 +104,11 @@ def train_cdvae(request: TrainRequest) -> Card:
     card = save_checkpoint(request.out, tensors, card)
     clear_states(request)
     return card
+
+
+def _usable(path: Path, options: CdvaeOptions) -> int:
+    """Count the rows of a file that are used."""
+    return len(read_crystals([path], options.max_atoms, options.max_pressure))
 
 
 def _batch(table: pd.DataFrame) -> Batch:
