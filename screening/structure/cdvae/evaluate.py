@@ -19,6 +19,7 @@ from screening.metrics.matching import Matches
 from screening.progress import report
 from screening.structure.cdvae.data import Batch, cells_of, read_crystals
 from screening.structure.cdvae.model import NAME, CdvaeModel
+from screening.structure.cdvae.phases import Phase, find_phases
 from screening.structure.cdvae.physics import compression, pressures, relaxations, volume
 from screening.structure.cdvae.sampling import SamplingOptions, reconstruct
 from screening.structure.crystals import structure_of
@@ -65,6 +66,10 @@ class CdvaeEvaluation(BaseModel):
     compressed: Path | None = Field(
         None, description="File of crystals relaxed at pressures, for their volumes"
     )
+    phases: Path | None = Field(
+        None, description="Folder of known phases NAME_PRESSUREGPa.cif that are looked for"
+    )
+    tries: int = Field(200, ge=1, description="Crystals that are drawn of each phase")
     engine: str = Field("chgnet", description="Energy engine of stresses and relaxations")
     levels: int | None = Field(20, ge=2, description="Levels of noise")
     langevin: bool = Field(False, description="The paper's dynamics, with a step of `rate`")
@@ -92,7 +97,8 @@ def evaluate_cdvae(request: EvaluateRequest) -> dict[str, Any]:
     ``success`` by steps at a level and ``random`` hold match rates (loose, strict) by number of
     samples, with 95 % intervals over crystals, and strict successes by number of atoms;
     ``pressures`` the pressure that the engine finds in cells drawn for a pressure; ``relaxations``
-    how far the first crystals are from a minimum; ``compression`` the volumes under pressure.
+    how far the first crystals are from a minimum; ``compression`` the volumes under pressure;
+    ``phases`` after how many samples a known phase is found.
 
     Raises
     ------
@@ -131,6 +137,7 @@ def evaluate_cdvae(request: EvaluateRequest) -> dict[str, Any]:
         ),
         "relaxations": _relaxations(drawn, random, options),
         "compression": compression(model, options.compressed) if options.compressed else None,
+        "phases": _phases(model, options, request.seed),
         "paper": PAPER,
         "data_sha256": file_sha256(request.data),
         "checkpoint": model.ref.model_dump(),
@@ -236,3 +243,16 @@ def _relaxations(
         for name, lists in (("drawn", drawn), ("random", random))
     }
     return {name: relaxations(found, options.engine) for name, found in first.items()}
+
+
+def _phases(model: CdvaeModel, options: CdvaeEvaluation, seed: int) -> dict[str, Any] | None:
+    if options.phases is None:
+        return None
+    return find_phases(
+        model,
+        Phase.read(options.phases),
+        tries=options.tries,
+        sampling=options.sampling(),
+        engine=options.engine,
+        seed=seed,
+    )

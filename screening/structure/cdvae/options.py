@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from screening.structure.cdvae.condition import MOST_ATOMS, Prior
 from screening.training.options import LoopOptions
@@ -62,6 +62,13 @@ class CdvaeOptions(BaseModel):
     weight_decay: float = Field(0.01, ge=0, description="Of the matrices; the paper: 0")
     ema: float = Field(0.999, ge=0, lt=1, description="Decay of the averaged weights")
     test_fraction: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas held out")
+    exclude: tuple[str, ...] = Field((), description="Formulas that are held out, too: Li,B,SiO2")
+
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take ``Li,SiO2`` from the command line."""
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
     def network(self) -> dict[str, Any]:
         """Arguments of `CondCdvae`, but for the statistics of the data."""

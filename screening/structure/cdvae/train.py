@@ -16,7 +16,7 @@ from screening.structure.cdvae.model import MODEL_CLASS
 from screening.structure.cdvae.network import CondCdvae, make_network
 from screening.structure.cdvae.options import CdvaeOptions
 from screening.training.curves import columns
-from screening.training.data import fingerprints, held_out
+from screening.training.data import canonical_formulas, fingerprints, held_out
 from screening.training.environment import device_name, package_versions
 from screening.training.loop import fit, seeded
 from screening.training.request import TrainRequest, parse_options, plain_metrics
@@ -52,6 +52,7 @@ def train_cdvae(request: TrainRequest) -> Card:
     options = parse_options(CdvaeOptions, request.options)
     table = read_crystals(request.data, options.max_atoms, options.max_pressure)
     test = held_out(table["formula"].tolist(), fraction=options.test_fraction, seed=request.seed)
+    test |= table["formula"].isin(canonical_formulas(options.exclude)).to_numpy()
     if test.all() or not test.any():
         raise InputError(
             f"of {len(table)} usable crystals {int(test.sum())} are held out: give more data or "

@@ -26,6 +26,7 @@ TINY = {
     "gaussians": "8", "sent": "8", "components": "4", "epochs": "4", "batch_size": "4",
     "test_fraction": "0.3",
 }  # fmt: skip
+FACES = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al", "Pb")
 
 
@@ -238,3 +239,38 @@ def test_messages(table, tmp_path):
         train("cond-cdvae", request([table], tmp_path / "x", depth="3"))
     with pytest.raises(InputError, match="held out"):
         train("cond-cdvae", request([table], tmp_path / "x", max_atoms="1"))
+
+
+def test_excluded_formulas_are_not_learned(table, tmp_path):
+    out = tmp_path / "made"
+    card = train("cond-cdvae", request([table], out, exclude="AuCu,Pb"))
+    model = CdvaeModel.load(str(out))
+    assert unseen(canonical_formulas(["CuAu"]), model.seen_formulas).all()
+    assert card.split["n_train"] + card.split["n_test"] == 28
+
+
+def test_known_phases_are_counted_among_relaxed_samples(table, tmp_path):
+    train("cond-cdvae", request([table], tmp_path / "made"))
+    phases = tmp_path / "phases"
+    phases.mkdir()
+    copper = Structure(Lattice.cubic(3.6), ["Cu"] * 4, FACES)
+    copper.to(phases / "cu-fcc_10GPa.cif")
+    options = {
+        "steps": "1", "levels": "2", "reconstructed": "0", "stressed": "0", "engine": "emt",
+        "phases": str(phases), "tries": "6",
+    }  # fmt: skip
+    asked = EvaluateRequest(table, str(tmp_path / "made"), top_k=1, sample=2, options=options)
+    (found,) = evaluate("cond-cdvae", asked)["phases"].values()
+    assert (found["atoms"], found["pressure"], found["seen"], found["paper"]) == (
+        1,
+        10,
+        False,
+        None,
+    )
+    for way in ("drawn", "random"):
+        assert found[way]["tries"] == 6
+        assert 0 < found[way]["found"] <= 6  # one atom in the cell: most relax to fcc
+        assert found[way]["first"] <= 6
+    (phases / "cu-fcc_10GPa.cif").rename(phases / "copper.cif")
+    with pytest.raises(InputError, match=r"NAME_PRESSUREGPa\.cif"):
+        evaluate("cond-cdvae", asked)
