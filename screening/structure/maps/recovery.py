@@ -46,8 +46,10 @@ Floats = NDArray[np.float64]
 STARTS = 24
 SEARCH = Search(evaluations=4000, size=24, assignments=200, first=True)
 LIKE_TABLE_2 = 10
-_SETTLED, _STEPS, _WORSE = 24, 100, 0.02
-"""Most crystals of a map that are relaxed, for how long, and how much less fit than the best."""
+_TRIES, _SETTLED, _STEPS, _WORSE = 4, 48, 100, 0.02
+"""Searches whose crystals are relaxed; how many of these, for how long, and how much less fit than
+the best.
+"""
 _TIMED = 20_000
 _DRAWN = 6
 _MANY = 6
@@ -213,25 +215,31 @@ def _recover(
         "dice": 0.0,
         "rms": float("nan"),
     }
-    if engine:
-        search = replace(search, first=False)
-    best = reconstruct(target, [crystal.number], rng, search=search, cell=crystal.cell)
-    if best:
-        cell = _lowest(best, engine) if engine else primitive_cell(best[0].crystal)
+    tries = _TRIES if engine else 1
+    search = replace(search, first=search.first and engine is None)
+    found = [
+        item
+        for _ in range(tries)
+        for item in reconstruct(target, [crystal.number], rng, search=search, cell=crystal.cell)
+    ]
+    if found:
+        cell = _lowest(found, engine) if engine else primitive_cell(found[0].crystal)
         true = own_target(crystal, contacts=True).matrix
         numbers, distances = ordered_cell(cell)
         rebuilt = covalent_contacts(distances, numbers).astype(np.float64)
         order = align(true, rebuilt, kinds_of(target.numbers), STARTS)
-        reference, found = structure_of(primitive_cell(crystal)), structure_of(cell)
+        reference = structure_of(primitive_cell(crystal))
         length = crystal.volume_per_atom ** (1 / 3)
         row["dice"] = float(dice(true, rebuilt[order][:, order]))
-        row["rms"] = length * rms_distance(reference, found, "loose")
+        row["rms"] = length * rms_distance(reference, structure_of(cell), "loose")
     return row
 
 
 def _lowest(found: list[Reconstruction], engine: Engine) -> Cell:
     """Relax the positions of the best few, and take the crystal of the lowest energy."""
-    kept = [item for item in found if item.score >= found[0].score - _WORSE][:_SETTLED]
+    best = max(item.score for item in found)
+    fit = sorted(found, key=lambda item: -item.score)
+    kept = [item for item in fit if item.score >= best - _WORSE][:_SETTLED]
     cells, energies = settle([primitive_cell(item.crystal) for item in kept], engine, _STEPS)
     return cells[int(np.nan_to_num(energies, nan=np.inf).argmin())]
 
