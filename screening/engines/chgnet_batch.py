@@ -15,18 +15,18 @@ import numpy as np
 import torch
 
 from screening.engines.base import GPA_PER_EV_A3, Evaluation
-from screening.engines.chgnet_graph import BatchGraph, find_bonds, join
+from screening.engines.batching import BatchEngine
+from screening.engines.chgnet_graph import BatchGraph, Bonds, find_bonds, join
 from screening.engines.chgnet_network import ChgnetNetwork, GraphTensors, Wiring
 from screening.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from screening.engines.base import Crystal
-    from screening.engines.chgnet_graph import Bonds
     from screening.engines.chgnet_network import Messenger
 
 MAX_Z = 94
@@ -76,7 +76,7 @@ def load_state(name: str) -> dict[str, Tensor]:
     return state
 
 
-class ChgnetEngine:
+class ChgnetEngine(BatchEngine[Bonds]):
     """Batched CHGNet.
 
     Parameters
@@ -100,6 +100,8 @@ class ChgnetEngine:
         If the weights or the device are not there.
     """
 
+    label, max_z, last = "CHGNet", MAX_Z, "Pu"
+
     def __init__(
         self,
         name: str = "chgnet-0.3.0",
@@ -109,10 +111,8 @@ class ChgnetEngine:
         max_cost: int | None = None,
         skin: float = 0.5,
     ) -> None:
-        self.name = name
-        self.device = _check_device(device)
+        super().__init__(name, device, max_cost or (8_000 if device == "cpu" else 1_000_000))
         self.skin = skin
-        self.max_cost = max_cost or (8_000 if self.device.type == "cpu" else 1_000_000)
         dtype = torch.float64 if double else torch.float32
         state = {
             key: value.to(self.device, dtype).requires_grad_(False)
@@ -121,62 +121,14 @@ class ChgnetEngine:
         self.references = state["composition_model.fc.weight"][0].double().cpu().numpy()
         self.network = ChgnetNetwork(state, _messenger(self.device, dtype))
 
-    def evaluate(self, crystals: Sequence[Crystal]) -> list[Evaluation]:
-        """Evaluate crystals in order; one that cannot be evaluated says why and spoils no other.
-
-        Raises
-        ------
-        EngineError
-            If the device fails.
-        """
-        results: list[Evaluation | None] = [None] * len(crystals)
-        bonds: dict[int, Bonds] = {}
-        for index, crystal in enumerate(crystals):
-            found = self._bonds(crystal)
-            if isinstance(found, str):
-                results[index] = Evaluation.failed(len(crystal), found)
-            else:
-                bonds[index] = found
-        for group in _cut(bonds, self.max_cost):
-            done = self._evaluate_group(
-                [crystals[index] for index in group], [bonds[index] for index in group]
-            )
-            for index, result in zip(group, done, strict=True):
-                results[index] = result
-        return [result for result in results if result is not None]
-
-    def _bonds(self, crystal: Crystal) -> Bonds | str:
-        """Find the bonds of a crystal, or say why it cannot be evaluated."""
-        if error := _unusable(crystal):
-            return error
-        try:
-            bonds = find_bonds(crystal, self.skin)
-        except Exception as problem:  # noqa: BLE001 - one crystal's fault must stay its own
-            return f"no neighbour list ({type(problem).__name__}: {problem})"[:300]
+    def _graph(self, crystal: Crystal) -> Bonds | str:
+        """Find the bonds of a crystal; atoms without neighbours would have meaningless energies."""
+        bonds = find_bonds(crystal, self.skin)
         return _isolated(bonds, len(crystal)) or bonds
 
-    def _evaluate_group(
-        self, crystals: Sequence[Crystal], bonds: Sequence[Bonds]
-    ) -> list[Evaluation]:
-        """Evaluate together; when the memory does not suffice, evaluate halves."""
-        try:
-            return self._run(crystals, join(crystals, bonds))
-        except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
-                raise EngineError(f"CHGNet failed on {self.device}: {error}") from error
-            if len(crystals) == 1:
-                atoms = len(crystals[0])
-                return [Evaluation.failed(atoms, f"out of memory with {atoms} atoms")]
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        half = len(crystals) // 2
-        return [
-            *self._evaluate_group(crystals[:half], bonds[:half]),
-            *self._evaluate_group(crystals[half:], bonds[half:]),
-        ]
-
-    def _run(self, crystals: Sequence[Crystal], graph: BatchGraph) -> list[Evaluation]:
+    def _run(self, crystals: Sequence[Crystal], graphs: Sequence[Bonds]) -> list[Evaluation]:
         """One pass of the network and one gradient with respect to the bond vectors."""
+        graph = join(crystals, graphs)
         tensors = self._tensors(graph)
         vectors = torch.from_numpy(graph.vectors).to(self.device).requires_grad_()
         with torch.enable_grad():
@@ -249,28 +201,6 @@ def _messenger(device: torch.device, dtype: torch.dtype) -> Messenger | None:
     return FusedMessages()
 
 
-def _check_device(device: str) -> torch.device:
-    try:
-        chosen = torch.device(device)
-        torch.zeros(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise EngineError(
-            f"{device=} cannot be used ({str(error).splitlines()[0]}): use 'cpu' or a CUDA device"
-        ) from error
-    return chosen
-
-
-def _unusable(crystal: Crystal) -> str | None:
-    """Why CHGNet cannot look at a crystal at all."""
-    if not (np.isfinite(crystal.positions).all() and np.isfinite(crystal.cell).all()):
-        return "positions or cell are not finite"
-    if not crystal.volume:
-        return "the cell has no volume"
-    if crystal.numbers.max() > MAX_Z:
-        return f"CHGNet knows the elements up to Pu, not atomic number {crystal.numbers.max()}"
-    return None
-
-
 def _isolated(bonds: Bonds, n_atoms: int) -> str | None:
     """Why CHGNet's energy would mean nothing: an atom without neighbours."""
     seen = np.zeros(n_atoms, dtype=bool)
@@ -279,24 +209,3 @@ def _isolated(bonds: Bonds, n_atoms: int) -> str | None:
     if seen.all():
         return None
     return f"atom {int(np.argmin(seen))} has no neighbour within 6 Angstrom"
-
-
-def _cut(bonds: dict[int, Bonds], max_cost: int) -> Iterator[list[int]]:
-    """Cut the batch, in order, into groups of at most `max_cost` (or of one crystal)."""
-    group: list[int] = []
-    cost = 0
-    for index, item in bonds.items():
-        if group and cost + item.cost > max_cost:
-            yield group
-            group, cost = [], 0
-        group.append(index)
-        cost += item.cost
-    if group:
-        yield group
-
-
-def _out_of_memory(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
-        "out of memory" in text or "can't allocate memory" in text
-    )

@@ -26,6 +26,9 @@ class _Known(NamedTuple):
 CHGNET = {"chgnet": "chgnet-0.3.0", "chgnet-r2scan": "chgnet-r2scan"}
 """Names of the bundled potentials, and of their weights."""
 
+SEVENNET = ("sevennet-0", "sevennet-l3i5")
+"""Potentials of the package sevenn, called after their weights."""
+
 ASE = {
     "emt": _Known("ase.calculators.emt:EMT", {}),
     "lj": _Known(
@@ -38,7 +41,7 @@ ASE = {
 
 def engine_names() -> tuple[str, ...]:
     """Names that need no module path."""
-    return (*CHGNET, *ASE)
+    return (*CHGNET, *SEVENNET, *ASE)
 
 
 def engine_id(engine: EngineSpec) -> str:
@@ -58,6 +61,9 @@ def engine_id(engine: EngineSpec) -> str:
     if isinstance(engine, str) and engine in CHGNET:
         _require("chgnet", engine)
         return CHGNET[engine]
+    if isinstance(engine, str) and engine in SEVENNET:
+        _require("sevenn", engine)
+        return engine
     path, kwargs = _parse(engine)
     distribution, release = _distribution(path, engine)
     label = engine if isinstance(engine, str) and engine in ASE else path.rpartition(":")[2]
@@ -93,6 +99,10 @@ def make_engine(engine: EngineSpec, device: str = "cpu", *, double: bool = False
         from screening.engines.chgnet_batch import ChgnetEngine
 
         return ChgnetEngine(name, device, double=double)
+    if isinstance(engine, str) and engine in SEVENNET:
+        from screening.engines.sevennet import SevenNetEngine
+
+        return SevenNetEngine(name, device)
     from screening.engines.ase_engine import AseEngine
 
     path, kwargs = _parse(engine)

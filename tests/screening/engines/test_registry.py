@@ -14,7 +14,9 @@ from screening.errors import EngineError, InputError
 
 
 def test_names():
-    assert engine_names() == ("chgnet", "chgnet-r2scan", "emt", "lj")
+    assert engine_names() == (
+        "chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "emt", "lj",
+    )  # fmt: skip
     assert engine_id("chgnet") == "chgnet-0.3.0"
     assert engine_id("chgnet-r2scan") == "chgnet-r2scan"
     assert engine_id("emt").startswith("emt-ase-")
