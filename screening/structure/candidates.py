@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from screening.structure.crystals import primitive_cell
 from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii, fingerprint
+from screening.structure.ordering import Pair, colourings, likely_pairs, site_permutations
 from screening.structure.retrieval import Query
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from screening.structure.bank import Bank
     from screening.structure.crystals import Cell, Crystal
+    from screening.structure.retrieval import Candidate
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +31,50 @@ _DECAY = 2.0
 """Its decay with the cost."""
 _MIN_CELL_SHARE = 0.02
 _REACH = 1.5
+N_ORDERED = 60
+_PAIRS, _PARENTS, _WAYS = 5, 10, 6
+"""Pairs of elements that may share sites, parents of each, ways to share them of each."""
+_ORDERED_SHARE, _UNLIKE = 0.1, 0.5
+"""Likelihood that all derivatives have beside all retrieved candidates, if the two elements are the
+same, and its decay with their distance.
+"""
+
+
+class Way(IntEnum):
+    """How a candidate comes from its prototype.
+
+    Attributes
+    ----------
+    RETRIEVED
+        Elements on the classes of a prototype with the same stoichiometry.
+    RECOLOURED
+        Elements across the classes of any prototype.
+    ORDERED
+        Two elements share the sites of one (`screening.structure.ordering`).
+    """
+
+    RETRIEVED = 0
+    RECOLOURED = 1
+    ORDERED = 2
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Two elements on the sites of one.
+
+    Attributes
+    ----------
+    pair
+        The elements.
+    equivalents
+        In how many equivalent ways the sites can be shared like this.
+    place
+        Place among all ways of the parent, the most symmetric first.
+    """
+
+    pair: Pair
+    equivalents: int
+    place: int
 
 
 @dataclass(frozen=True)
@@ -38,28 +85,31 @@ class Proposed:
     ----------
     prototype
         Index in the bank.
-    recoloured
-        Whether its elements lie across the classes of the prototype.
+    way
+        How it comes from the prototype.
     crystal, cell
-        The crystal, and the atoms of its primitive cell.
+        The crystal, or the parent of an ordered one, and the atoms of its primitive cell.
     log_share
-        Logarithm of the likelihood that retrieval gives it; of a guess if it is recoloured.
+        Logarithm of the likelihood that retrieval gives it; of a guess if it was not retrieved.
     nearest
         Decoration (index in the bank) that supports it most.
     known
         Whether that is the target itself.
     contact
         Smallest distance over the sum of the covalent radii, at most 1.5.
+    sharing
+        The two elements that share sites, of an ordered one.
     """
 
     prototype: int
-    recoloured: bool
+    way: Way
     crystal: Crystal
     cell: Cell
     log_share: float
     nearest: int
     known: bool
     contact: float
+    sharing: Sharing | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +168,9 @@ def find_candidates(
     unit = {z: count // divisor for z, count in composition.items()}
     wanted = _Wanted(unit, cells, volume, without)
     proposed = list(_retrieved(bank, wanted))
-    proposed += list(_recoloured(bank, wanted, proposed))
+    retrieved = list(proposed)
+    proposed += list(_recoloured(bank, wanted, retrieved))
+    proposed += _ordered(bank, wanted)
     fingerprints = np.array([fingerprint(*item.cell).ravel() for item in proposed])
     return Candidates(proposed, fingerprints)
 
@@ -134,7 +186,7 @@ def _retrieved(bank: Bank, wanted: _Wanted) -> Iterator[Proposed]:
         if candidate.known or contact >= MIN_CONTACT:
             yield Proposed(
                 candidate.prototype,
-                recoloured=False,
+                way=Way.RETRIEVED,
                 crystal=crystal,
                 cell=cell,
                 log_share=candidate.log_likelihood,
@@ -164,7 +216,7 @@ def _recoloured(bank: Bank, wanted: _Wanted, retrieved: list[Proposed]) -> Itera
                 share = _SHARE * max(weight, _MIN_CELL_SHARE)
                 yield Proposed(
                     found.prototype,
-                    recoloured=True,
+                    way=Way.RECOLOURED,
                     crystal=crystal,
                     cell=cell,
                     log_share=float(np.log(share)) - _DECAY * found.cost,
@@ -172,6 +224,59 @@ def _recoloured(bank: Bank, wanted: _Wanted, retrieved: list[Proposed]) -> Itera
                     known=False,
                     contact=contact,
                 )
+
+
+def _ordered(bank: Bank, wanted: _Wanted) -> list[Proposed]:
+    """Collect derivatives in which two elements share the sites of one; the likeliest few."""
+    found = [
+        item
+        for pair in likely_pairs(wanted.unit, bank.model, _PAIRS)
+        for parent in _parents(bank, wanted, pair)
+        for item in _derivatives(bank, wanted, pair, parent)
+    ]
+    found.sort(key=lambda item: -item.log_share)
+    return found[:N_ORDERED]
+
+
+def _parents(bank: Bank, wanted: _Wanted, pair: Pair) -> list[Candidate]:
+    """Candidates of the composition in which the host has the place of both."""
+    merged = {z: n for z, n in wanted.unit.items() if z != pair.guest}
+    merged[pair.host] += wanted.unit[pair.guest]
+    query = Query(bank, merged, n_atoms=wanted.cells, without=wanted.without)
+    return query.best(_PARENTS)
+
+
+def _derivatives(bank: Bank, wanted: _Wanted, pair: Pair, parent: Candidate) -> Iterator[Proposed]:
+    host, guest = bank.element_volumes[[pair.host, pair.guest]]
+    crystal = bank.decorated(parent.prototype, parent.elements, parent.volume)
+    unit = sum(wanted.unit.values())
+    own = sum(bank.element_volumes[z] * n for z, n in wanted.unit.items())
+    grown = own / (own + (host - guest) * wanted.unit[pair.guest])
+    crystal = crystal.scaled(wanted.volume or parent.volume * grown)
+    lattice, points, numbers = primitive_cell(crystal)
+    if len(numbers) not in wanted.cells or len(numbers) % unit:
+        return
+    sites = np.flatnonzero(numbers == pair.host)
+    guests = wanted.unit[pair.guest] * (len(numbers) // unit)
+    ways, equivalents = colourings(site_permutations(crystal, sites), guests, _WAYS)
+    share = np.log(_ORDERED_SHARE) + parent.log_likelihood - _UNLIKE * pair.distance
+    for place, (way, size) in enumerate(zip(ways, equivalents.tolist(), strict=True)):
+        elements = numbers.copy()
+        elements[sites[way]] = pair.guest
+        cell = (lattice, points, elements)
+        contact = _contact(cell)
+        if contact >= MIN_CONTACT:
+            yield Proposed(
+                parent.prototype,
+                way=Way.ORDERED,
+                crystal=crystal,
+                cell=cell,
+                log_share=float(share) - float(np.log1p(place)),
+                nearest=parent.nearest,
+                known=False,
+                contact=contact,
+                sharing=Sharing(pair, size, place),
+            )
 
 
 def _contact(cell: Cell) -> float:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.elements import symbols
 from screening.engines import make_engine
 from screening.structure.bank import Bank
-from screening.structure.candidates import find_candidates
-from screening.structure.crystals import structure_of
+from screening.structure.candidates import Way, find_candidates
+from screening.structure.crystals import standardise, structure_of
 from screening.structure.ranker import Ranker
 from screening.structure.target import Proposal
 
@@ -40,7 +41,7 @@ class PrototypeGenerator:
     """
 
     name = "prototypes"
-    version = "2"
+    version = "3"
 
     def __init__(
         self,
@@ -97,13 +98,29 @@ class PrototypeGenerator:
             score=score,
             template=self.bank.name(item.prototype),
             parameters={
-                "space_group": item.crystal.number,
+                "space_group": _space_group(item),
                 "nearest": self.bank.formulas[item.nearest],
                 "known": item.known,
-                "recoloured": item.recoloured,
+                "recoloured": item.way is Way.RECOLOURED,
+                "shared": _shared(item),
                 "likelihood": float(np.exp(item.log_share)),
                 "bank": self.bank.ref.sha256 if self.bank.ref else None,
                 "ranker": self.ranker.ref.sha256,
                 "engine": self.ranker.engine if self.engine else None,
             },
         )
+
+
+def _space_group(item: Proposed) -> int:
+    """Space group of a candidate; that of an ordered one is lower than its parent's."""
+    if item.sharing is None:
+        return item.crystal.number
+    crystal = standardise(item.cell)
+    return 1 if isinstance(crystal, str) else crystal.number
+
+
+def _shared(item: Proposed) -> list[str] | None:
+    """Symbols of the elements that share sites, the one that the parent has first."""
+    if item.sharing is None:
+        return None
+    return [symbols()[z] for z in (item.sharing.pair.host, item.sharing.pair.guest)]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.checkpoints import load_checkpoint
-from screening.structure.ranking_features import describe, describe_energies, start_of
+from screening.errors import CheckpointError
+from screening.structure.ranking_features import FEATURES, describe, describe_energies, start_of
 from screening.structure.retrieval import diverse_order
 from screening.structure.single_points import single_points
 from screening.training.trees import Trees, shares_of, unpack_text
@@ -36,7 +37,7 @@ class Ranker:
     ----------
     arguments
         ``engine``: name of the potential whose energies the second ensemble knows, or None;
-        ``evaluated``: how many candidates get an energy.
+        ``evaluated``: how many candidates get an energy; ``features``: how many there are.
     tensors
         Both ensembles, and the fingerprints of the formulas that they were fitted on.
     ref
@@ -62,7 +63,14 @@ class Ranker:
         CheckpointError
             If it is missing, damaged, or of another kind.
         """
-        return load_checkpoint(checkpoint).build(cls, "ranker")
+        found = load_checkpoint(checkpoint)
+        ranker = found.build(cls, "ranker")
+        if found.card.arguments.get("features") != FEATURES:
+            raise CheckpointError(
+                f"the ranking {checkpoint!r} was fitted on other features than this version has: "
+                "fit it again (screening train ranker)"
+            )
+        return ranker
 
     def rank(
         self,

@@ -24,7 +24,7 @@ from screening.structure.crystals import structure_of
 from screening.structure.distances import fingerprint
 from screening.structure.pool import REFUSED
 from screening.structure.ranker import RANKER_CLASS
-from screening.structure.ranking_features import describe, describe_energies, start_of
+from screening.structure.ranking_features import FEATURES, describe, describe_energies, start_of
 from screening.structure.retrieval import diverse_order
 from screening.structure.single_points import single_points
 from screening.structure.target import DEFAULT_MAX_ATOMS
@@ -66,7 +66,7 @@ class RankerOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    targets: int = Field(1200, ge=1, description="Crystals that are left out in turn")
+    targets: int = Field(2400, ge=1, description="Crystals that are left out in turn")
     held_out: float = Field(0.1, gt=0, lt=0.9, description="Share of formulas that is not seen")
     epochs: int = Field(8, ge=0, description="Passes of the substitution model of the bank")
     engine: str = Field("chgnet", description="Potential of the second ensemble; none for none")
@@ -102,7 +102,7 @@ def train_ranker(request: TrainRequest) -> Card:
     measured = held_out(formulas, fraction=options.held_out, seed=request.seed)
     asked = options.model_dump(include={"targets", "held_out", "epochs", "engine", "evaluated"})
     source = request.source(request.data[0], len(table))
-    folder = state_folder(request) / content_hash(source.sha256, asked, request.seed)[:16]
+    folder = state_folder(request) / content_hash(source.sha256, asked, FEATURES, request.seed)[:16]
     exclude = sorted({f for f, out in zip(formulas, measured, strict=True) if out})
     bank = Bank.from_table(table, exclude_formulas=exclude)
     bank, _ = learn(bank, BankOptions(epochs=options.epochs), request.seed)
@@ -129,12 +129,13 @@ def train_ranker(request: TrainRequest) -> Card:
     }
     card = Card(
         name=request.out.name,
-        version="1",
+        version="2",
         model=RANKER_CLASS,
         description="Ranks the candidates of a composition, with energies of a potential.",
         arguments={
             "engine": None if engine is None else options.engine,
             "evaluated": options.evaluated,
+            "features": FEATURES,
         },
         hyperparameters=options.model_dump(),
         data=[source],

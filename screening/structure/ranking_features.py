@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.structure.candidates import Way
 from screening.structure.retrieval import EQUAL, SIMILARITY, squares_between
 from screening.structure.substitution_probability import log_substitution
 
 if TYPE_CHECKING:
     from screening.structure.bank import Bank
-    from screening.structure.candidates import Candidates
+    from screening.structure.candidates import Candidates, Sharing
     from screening.structure.crystals import Crystal
 
 Floats = NDArray[np.float64]
 
+FEATURES = 31
+"""Columns of `describe`; trees that were fitted on others cannot be used."""
 ENERGY_SCALE = 0.03
 """Energy difference (eV/atom) at which a candidate's share counts 1/e beside the lowest one."""
+DECIMALS = 9
 ENERGY_DECIMALS, SLOPE_DECIMALS = 4, 3
-"""Decimals of energies (eV/atom), and of forces (eV/Angstrom) and stresses (GPa)."""
+"""Decimals of features, of energies (eV/atom), and of forces (eV/Angstrom) and stresses (GPa)."""
 _FLOOR = 1e-9
 
 
@@ -42,11 +46,11 @@ def describe(bank: Bank, candidates: Candidates, *, without: str | None = None) 
     squares = squares_between(candidates.fingerprints)
     alike = np.exp(-squares / SIMILARITY**2)
     gains = np.log(alike @ shares + _FLOOR)
-    recoloured = np.array([item.recoloured for item in proposed])
+    ways = np.array([item.way for item in proposed])
     placed = [(item.prototype, item.crystal) for item in proposed]
     costs = bank.recolourings.costs(placed, without)
     templates = np.array([_template(bank, item.prototype, without) for item in proposed])
-    groups = np.array([item.crystal.number for item in proposed])
+    groups = np.array([0 if item.sharing else item.crystal.number for item in proposed])
     sizes = np.array([len(item.cell[2]) for item in proposed])
     elements = np.array([len(set(item.cell[2].tolist())) for item in proposed])
     orbits = np.array([len(item.crystal.letters) for item in proposed])
@@ -55,7 +59,7 @@ def describe(bank: Bank, candidates: Candidates, *, without: str | None = None) 
     relative = np.log(volumes / packing)
     nearest = np.array([item.nearest for item in proposed])
     columns: list[Any] = [
-        recoloured,
+        ways,
         start,
         start - start.max(),
         gains,
@@ -74,13 +78,15 @@ def describe(bank: Bank, candidates: Candidates, *, without: str | None = None) 
         [item.contact for item in proposed],
         relative,
         relative - shares @ relative,
-        np.where(recoloured, np.nan, bank.hulls[nearest]),
+        np.where(ways != Way.RETRIEVED, np.nan, bank.hulls[nearest]),
         np.log(_mass_of(groups, shares) + _FLOOR),
         np.log(_mass_of(sizes, shares) + _FLOOR),
         [_substitution(bank, item.crystal, item.prototype, item.nearest) for item in proposed],
         np.full(len(proposed), np.log(len(proposed))),
+        *np.array([_sharing(item.sharing) for item in proposed]).reshape(-1, 3).T,
     ]
-    return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
+    features = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
+    return np.round(features, DECIMALS)  # equal candidates are equal to the last digit
 
 
 def describe_energies(energies: Floats, start: Floats) -> Floats:
@@ -138,6 +144,13 @@ def _template(bank: Bank, prototype: int, without: str | None) -> tuple[float, .
     hulls = np.nan_to_num(bank.hulls[rows].astype(np.float64)) if len(rows) else np.zeros(1)
     classes = int((bank.class_counts[prototype] > 0).sum())
     return float(np.log(len(rows) + 0.5)), float(hulls.min()), float(hulls.mean()), float(classes)
+
+
+def _sharing(sharing: Sharing | None) -> tuple[float, float, float]:
+    """Distance of the elements, logarithm of the equivalent ways, place of this one."""
+    if sharing is None:
+        return (np.nan, np.nan, np.nan)
+    return sharing.pair.distance, float(np.log(sharing.equivalents)), float(sharing.place)
 
 
 def _substitution(bank: Bank, crystal: Crystal, prototype: int, nearest: int) -> float:

@@ -97,6 +97,10 @@ class SubstitutionModel:
             for item in fields(self)
         }
 
+    def distance(self, first: int, second: int) -> float:
+        """How unlike two elements (atomic numbers) are on the same sites."""
+        return float(soft_norm(self.places[first] - self.places[second]))
+
     def log_kernel(self, targets: NDArray[np.int64], family: Family, hulls: Floats) -> Floats:
         """Logarithm of the kernel between arrangements of a target and all rows of a family.
 

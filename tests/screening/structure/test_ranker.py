@@ -1,6 +1,7 @@
 """The learned ranking, trained on textbook crystals."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from screening.structure.candidates import find_candidates
 from screening.structure.prototypes import PrototypeGenerator
 from screening.structure.ranker import Ranker
 from screening.structure.ranker_training import train_ranker
-from screening.structure.ranking_features import describe, describe_energies, start_of
+from screening.structure.ranking_features import FEATURES, describe, describe_energies, start_of
 from screening.structure.single_points import single_points
 from screening.structure.target import Target
 from screening.training.registry import TRAINERS
@@ -36,12 +37,21 @@ def candidates(small_bank):
 def test_card(trained, textbook_file):
     out, card = trained
     assert TRAINERS["ranker"] == "screening.structure.ranker_training:train_ranker"
-    assert card.arguments == {"engine": None, "evaluated": 16}
+    assert card.arguments == {"engine": None, "evaluated": 16, "features": FEATURES}
     assert card.metrics["n"] > 30
     assert card.metrics["found"] > 0.9
     assert card.data[0].name == textbook_file.name
     assert json.loads((out / "card.json").read_text())["sha256"] == card.sha256
     assert not (out / ".state").exists()
+
+
+def test_a_ranker_of_other_features_is_refused(trained, tmp_path):
+    shutil.copytree(trained[0], tmp_path / "old")
+    card = json.loads((trained[0] / "card.json").read_text())
+    del card["arguments"]["features"]
+    (tmp_path / "old" / "card.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError, match="fit it again"):
+        Ranker.load(str(tmp_path / "old"))
 
 
 def test_the_right_structure_comes_first(trained, small_bank):
@@ -88,7 +98,7 @@ def test_features_do_not_know_what_is_left_out(small_bank):
     never = find_candidates(small_bank.without(["KBr"]), composition, [2])
     left_out = describe(small_bank, without, without="KBr")
     unknown = describe(small_bank.without(["KBr"]), never)
-    assert left_out.shape == unknown.shape
+    assert left_out.shape == unknown.shape == (len(without), FEATURES)
     names = [[item.crystal.number for item in found.proposed] for found in (without, never)]
     assert names[0] == names[1]
     # volumes of the elements and of prototypes are fitted on the whole bank
