@@ -53,6 +53,14 @@ def predict(
     pressure: Annotated[
         float, typer.Option(help="Relax and compare enthalpies at this pressure (GPa).")
     ] = 0.0,
+    judge: Annotated[
+        bool,
+        typer.Option(
+            "--judge",
+            help="Rank the first prototypes once more by energies of SevenNet after a short "
+            "relaxation: right more often, some seconds more (pip install sevenn).",
+        ),
+    ] = False,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
     as_json: JsonFlag = False,
@@ -76,6 +84,7 @@ def predict(
         max_atoms=max_atoms,
         bank=bank,
         pressure=pressure,
+        judge="judge" if judge else None,
     )
     database = open_database()
     with stage_bars(quiet=quiet or as_json or as_csv):

@@ -34,6 +34,8 @@ class StructureMaker(StageMaker):
         Checkpoint that ranks prototypes.
     energies
         Whether the likeliest prototypes are ranked with energies of the ranker's potential.
+    judge
+        Checkpoint that ranks the first prototypes once more, relaxed: ``judge``; None for none.
     max_atoms
         Most atoms per cell.
     top
@@ -46,13 +48,14 @@ class StructureMaker(StageMaker):
 
     name: str = "structure"
     stage: ClassVar[Stage] = Stage.STRUCTURE
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     methods: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = field(
         default_factory=_default_methods
     )
     checkpoint: str = "prototypes"
     ranker: str = "ranker"
     energies: bool = True
+    judge: str | None = None
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
     top: Annotated[int, Field(ge=1)] = 10
     compositions_per_task: Annotated[int, Field(ge=1)] = 8
@@ -95,6 +98,7 @@ class StructureMaker(StageMaker):
                 "formulas": formulas,
                 "symmetry_model": symmetries.data.get("model"),
                 "ranker": self._reference(self.ranker).sha256,
+                **({"judge": self._reference(self.judge).sha256} if self.judge else {}),
                 **({"pressure": known} if known else {}),
             },
             n_in=len(candidate_ids),
@@ -113,13 +117,15 @@ class StructureMaker(StageMaker):
 
         query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
-        digest = "".join(self._reference(name).sha256 for name in (self.checkpoint, self.ranker))
+        used = filter(None, (self.checkpoint, self.ranker, self.judge))
+        digest = "".join(self._reference(name).sha256 for name in used)
         prototypes = get_generator(
             "prototypes",
             digest,
             bank=self.checkpoint,
             ranker=self.ranker,
             energies=self.energies,
+            judge=self.judge,
         )
         generators = {name: get_generator(name, sha) for name, sha in self._digests().items()}
         generators["prototypes"] = prototypes

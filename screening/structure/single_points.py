@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.engines import Crystal as Atoms
-from screening.engines.descent import RelaxOptions, relax_batch
+from screening.engines.descent import relax_batch
 from screening.engines.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from screening.engines import Engine, Evaluation
+    from screening.engines.descent import RelaxOptions
     from screening.structure.crystals import Cell
 
 Floats = NDArray[np.float64]
@@ -43,22 +44,21 @@ def single_points(cells: Sequence[Cell], engine: Engine) -> Floats:
     return np.column_stack([first, second[:, [0, 2]]])
 
 
-def relaxed_energies(cells: Sequence[Cell], engine: Engine, steps: int) -> Floats:
-    """Energies (eV/atom) after at most `steps` of relaxation; NaN where it failed, ``(n,)``."""
-    documents = relax_batch(_atoms(cells), RelaxOptions(max_steps=steps), engine)
-    energies = [doc.energy_per_atom if doc.state.usable else None for doc in documents]
-    return np.array([np.nan if energy is None else energy for energy in energies])
+def energies_of(cells: Sequence[Cell], engine: Engine) -> Floats:
+    """Energies (eV/atom) of cells as they are; NaN where the engine has none, ``(n,)``."""
+    return np.array([result.energy / len(a) for a, result in _pairs(_atoms(cells), engine)])
 
 
-def settle(cells: Sequence[Cell], engine: Engine, steps: int) -> tuple[list[Cell], Floats]:
-    """Relax positions in the cells as they are, symmetry kept, for at most `steps`.
+def settle(
+    cells: Sequence[Cell], engine: Engine, options: RelaxOptions
+) -> tuple[list[Cell], Floats]:
+    """Relax cells, on one thread.
 
     Returns
     -------
     The cells, and their energies (eV/atom), NaN where it failed, ``(n,)``.
     """
     atoms = _atoms(cells)
-    options = RelaxOptions(max_steps=steps, relax_cell=False, fix_symmetry=True)
     with one_thread():  # which of them is lowest follows from the energies
         documents = relax_batch(atoms, options, engine)
     settled = [

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.engines import make_engine
+from screening.engines.descent import RelaxOptions
 from screening.errors import InputError
 from screening.identity import derive_seed
 from screening.metrics.contacts import covalent_contacts
@@ -34,7 +35,7 @@ from screening.structure.maps.reconstruct import Reconstruction, reconstruct
 from screening.structure.maps.search import Search
 from screening.structure.maps.targets import kinds_of
 from screening.structure.maps.templates import find_templates
-from screening.structure.single_points import relaxed_energies
+from screening.structure.single_points import settle
 from screening.structure.spacegroups import LETTERS
 from screening.structure.target import Proposal
 
@@ -51,7 +52,7 @@ Integers = NDArray[np.int64]
 _REACH = 1.5
 _ALIKE = 0.05
 """Fingerprints that differ less are those of one crystal."""
-_STEPS = 25
+_RELAX = RelaxOptions(max_steps=25)
 _LEAST_ODDS = 1e-6
 
 
@@ -241,7 +242,7 @@ class MapGenerator:
         proposals = [proposal for proposal, _ in made]
         if self.engine is None or not made:
             return proposals
-        energies = relaxed_energies([cell for _, cell in made], self.engine, _STEPS)
+        _, energies = settle([cell for _, cell in made], self.engine, _RELAX)
         order = np.argsort(np.nan_to_num(energies, nan=np.inf), kind="stable")
         return [proposals[place] for place in order.tolist()]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.engines.descent import RelaxOptions
 from screening.metrics.contacts import CONTACT_TOLERANCE, covalent_contacts, dice
 from screening.metrics.intervals import bootstrap_interval
 from screening.metrics.matching import rms_distance
@@ -46,10 +47,9 @@ Floats = NDArray[np.float64]
 STARTS = 24
 SEARCH = Search(evaluations=4000, size=24, assignments=200, first=True)
 LIKE_TABLE_2 = 10
-_TRIES, _SETTLED, _STEPS, _WORSE = 4, 48, 100, 0.02
-"""Searches whose crystals are relaxed; how many of these, for how long, and how much less fit than
-the best.
-"""
+_TRIES, _SETTLED, _WORSE = 4, 48, 0.02
+"""Searches whose crystals are relaxed; how many of these, and how much less fit than the best."""
+_RELAX = RelaxOptions(max_steps=100, relax_cell=False, fix_symmetry=True)
 _TIMED = 20_000
 _DRAWN = 6
 _MANY = 6
@@ -240,7 +240,7 @@ def _lowest(found: list[Reconstruction], engine: Engine) -> Cell:
     best = max(item.score for item in found)
     fit = sorted(found, key=lambda item: -item.score)
     kept = [item for item in fit if item.score >= best - _WORSE][:_SETTLED]
-    cells, energies = settle([primitive_cell(item.crystal) for item in kept], engine, _STEPS)
+    cells, energies = settle([primitive_cell(item.crystal) for item in kept], engine, _RELAX)
     return cells[int(np.nan_to_num(energies, nan=np.inf).argmin())]
 
 

@@ -6,7 +6,7 @@ from pymatgen.core import Structure
 from screening.errors import InputError
 from screening.schemas import StructureStage
 from screening.structure import Target, build_pool, get_generator
-from screening.structure.pool import FUSION, GENERATORS, WEIGHTS
+from screening.structure.pool import FUSION, GENERATORS, OTHERS, WEIGHTS
 from screening.structure.prototypes import PrototypeGenerator
 from screening.structure.random_crystals import RandomGenerator
 from screening.structure.target import Proposal
@@ -50,7 +50,7 @@ def test_duplicates_are_merged_with_all_origins(two_methods):
     documents = pool(two_methods, one=5, two=5)
     assert len(documents) == 3
     groups = [document.symmetry.number for document in documents]
-    assert groups[0] == 225  # second in both methods: 2 / 62 beats 1 / 61
+    assert groups[0] == 225  # second in both methods: 2 / 4 beats 1 / 3
     assert {groups[1], groups[2]} == {216, 221}
     assert [(o.method, o.rank) for o in documents[0].origins] == [("one", 2), ("two", 2)]
     assert 2 / (FUSION + 2) > 1 / (FUSION + 1)
@@ -96,10 +96,10 @@ def test_methods_without_scores_count_with_their_mean_rank(two_methods, make):
 
 
 def test_votes_of_methods_are_weighted(two_methods):
-    two_methods["transformer"] = replace(two_methods.pop("two"), name="transformer")
-    groups = [doc.symmetry.number for doc in pool(two_methods, one=5, transformer=5)]
-    assert WEIGHTS["transformer"] < 1
-    assert groups == [225, 216, 221]  # both methods; the first of one; the first of the lighter one
+    two_methods["prototypes"] = replace(two_methods.pop("one"), name="prototypes")
+    groups = [doc.symmetry.number for doc in pool(two_methods, prototypes=5, two=5)]
+    assert WEIGHTS["prototypes"] > OTHERS
+    assert groups == [216, 225, 221]  # first of the heavy one; second of both; first of the other
 
 
 def test_order_of_the_methods_does_not_matter(two_methods):
