@@ -31,6 +31,15 @@ COLUMNS_AT_PRESSURE = {
     "found_by": "found by",
 }
 
+JudgeFlag = Annotated[
+    bool,
+    typer.Option(
+        "--judge",
+        help="Rank the first prototypes once more by energies of SevenNet after a short "
+        "relaxation: right more often, some seconds more (pip install sevenn).",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -53,14 +62,7 @@ def predict(
     pressure: Annotated[
         float, typer.Option(help="Relax and compare enthalpies at this pressure (GPa).")
     ] = 0.0,
-    judge: Annotated[
-        bool,
-        typer.Option(
-            "--judge",
-            help="Rank the first prototypes once more by energies of SevenNet after a short "
-            "relaxation: right more often, some seconds more (pip install sevenn).",
-        ),
-    ] = False,
+    judge: JudgeFlag = False,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
     as_json: JsonFlag = False,

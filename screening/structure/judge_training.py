@@ -32,6 +32,9 @@ from screening.training.state import clear_states, state_folder
 from screening.training.trees import Cases, TreeOptions, Trees, fit_trees, pack_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
     from numpy.typing import NDArray
 
     from screening.engines import Engine
@@ -81,52 +84,26 @@ def train_judge(request: TrainRequest) -> Card:
     if len(request.data) != 1:
         raise InputError(f"{len(request.data)} files: the judge is trained on one structure table")
     start = time.monotonic()
-    before = 0.0
-    ranking = load_checkpoint(options.ranker).card
-    ranker = Ranker.load(options.ranker)
-    if ranker.engine is None:
-        raise InputError(
-            f"the ranking {options.ranker!r} knows no energies: fit one with a potential"
-        )
-    engine = make_engine(ranker.engine)
+    ranking, ranker = load_checkpoint(options.ranker).card, Ranker.load(options.ranker)
     table = read_table(request.data[0], STRUCTURE_COLUMNS).reset_index(drop=True)
     source = request.source(request.data[0], len(table))
+    if ranker.engine is None:
+        raise InputError(f"the ranking {options.ranker!r} knows no energies: fit one that does")
     if source.sha256 != ranking.data[0].sha256:
         raise InputError(
             f"{request.data[0]} is not the file that the ranking {options.ranker!r} was fitted on: "
             "its other crystals are needed, which are new to both"
         )
-    asked = options.model_dump(include={"targets", "relaxing", "judging", "steps", "heard"})
-    court = Court(
-        engine if options.relaxing == ranker.engine else make_engine(options.relaxing),
-        make_engine(options.judging),
-        options.steps,
-        options.heard,
-    )
-    key = content_hash(source.sha256, asked, FEATURES, ranker.ref.sha256)[:16]
-    folder = state_folder(request) / key
     fitted = RankerOptions.model_validate(ranking.hyperparameters)
     lessons = prepare(table, fitted, ranking.seed)
     rows = lessons.rows[fitted.targets :][: options.targets]
     if not len(rows):
         raise InputError(f"{request.data[0]}: the ranking was fitted on all of its crystals")
-    parts = []
-    for first in range(0, len(rows), PART):
-        chosen = rows[first : first + PART]
-        cells = [c for c in cells_of_table(table.iloc[chosen])[0] if not isinstance(c, str)]
-        path = folder / f"part-{first}.safetensors"
-        kept = path.is_file()
-        part = kept_part(
-            path,
-            cells,
-            lambda cell, known: _cases(lessons.bank, ranker, cell, engine, court, known=known),
-        )
-        before += float(part["seconds"].sum()) if kept else 0.0
-        parts += [part] if part else []
-        report("leaving out", min(first + PART, len(rows)), len(rows))
-    if not parts:
-        raise InputError(f"{request.data[0]}: no crystal has candidates in the rest of the file")
-    cases = join_cases(parts, "judged")
+    asked = options.model_dump(include={"targets", "relaxing", "judging", "steps", "heard"})
+    key = content_hash(source.sha256, asked, FEATURES, ranker.ref.sha256)[:16]
+    cases, before = _collect(
+        lessons.bank, table.iloc[rows], ranker, options, state_folder(request) / key
+    )
     trees = options.trees(lessons.seed % 2**31)
     card = Card(
         name=request.out.name,
@@ -135,10 +112,7 @@ def train_judge(request: TrainRequest) -> Card:
         description="Ranks the first candidates of a composition again, relaxed.",
         arguments={
             "ranker": ranker.ref.sha256,
-            "relaxing": options.relaxing,
-            "judging": options.judging,
-            "steps": options.steps,
-            "heard": options.heard,
+            **options.model_dump(include={"relaxing", "judging", "steps", "heard"}),
             "features": FEATURES,
         },
         hyperparameters=options.model_dump(),
@@ -161,6 +135,32 @@ def train_judge(request: TrainRequest) -> Card:
     written = save_checkpoint(request.out, tensors, card)
     clear_states(request)
     return written
+
+
+def _collect(
+    bank: Bank, table: pd.DataFrame, ranker: Ranker, options: JudgeOptions, folder: Path
+) -> tuple[Cases, float]:
+    """Judge the candidates of all targets; also the seconds that kept parts took before."""
+    engine = make_engine(str(ranker.engine))
+    relaxing = engine if options.relaxing == ranker.engine else make_engine(options.relaxing)
+    court = Court(relaxing, make_engine(options.judging), options.steps, options.heard)
+    parts, before = [], 0.0
+    for first in range(0, len(table), PART):
+        rows = table.iloc[first : first + PART]
+        cells = [cell for cell in cells_of_table(rows)[0] if not isinstance(cell, str)]
+        path = folder / f"part-{first}.safetensors"
+        kept = path.is_file()
+        part = kept_part(
+            path,
+            cells,
+            lambda cell, known: _cases(bank, ranker, cell, engine, court, known=known),
+        )
+        before += float(part["seconds"].sum()) if kept else 0.0
+        parts += [part] if part else []
+        report("leaving out", min(first + PART, len(table)), len(table))
+    if not parts:
+        raise InputError("no crystal of the file has candidates in the rest of it")
+    return join_cases(parts, "judged"), before
 
 
 def _cases(
