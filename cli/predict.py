@@ -31,15 +31,6 @@ COLUMNS_AT_PRESSURE = {
     "found_by": "found by",
 }
 
-JudgeFlag = Annotated[
-    bool,
-    typer.Option(
-        "--judge",
-        help="Rank the first prototypes once more by energies of SevenNet after a short "
-        "relaxation: right more often, some seconds more (pip install sevenn).",
-    ),
-]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -62,7 +53,6 @@ def predict(
     pressure: Annotated[
         float, typer.Option(help="Relax and compare enthalpies at this pressure (GPa).")
     ] = 0.0,
-    judge: JudgeFlag = False,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
     as_json: JsonFlag = False,
@@ -86,7 +76,6 @@ def predict(
         max_atoms=max_atoms,
         bank=bank,
         pressure=pressure,
-        judge="judge" if judge else None,
     )
     database = open_database()
     with stage_bars(quiet=quiet or as_json or as_csv):

@@ -30,7 +30,6 @@ def prediction_campaign(
     max_atoms: int = 20,
     bank: str = "prototypes",
     pressure: float = 0.0,
-    judge: str | None = None,
 ) -> CampaignMaker:
     """Describe the campaign of one composition; its verdicts are written down, not enforced.
 
@@ -52,8 +51,6 @@ def prediction_campaign(
         Prototype bank, by the name of its checkpoint: prototypes and known phases come from it.
     pressure
         Pressure of the relaxations and the hull (GPa).
-    judge
-        Checkpoint that ranks the first prototypes once more, relaxed; None leaves that out.
 
     Raises
     ------
@@ -67,7 +64,7 @@ def prediction_campaign(
             f"{formula!r} has {n_atoms(reduced)} atoms per formula unit: structures of up to "
             f"{max_atoms} atoms are predicted (--max-atoms)"
         )
-    structure = StructureMaker(top=top, max_atoms=max_atoms, checkpoint=bank, judge=judge)
+    structure = StructureMaker(top=top, max_atoms=max_atoms, checkpoint=bank)
     if methods is not None:
         structure.methods = methods
     return CampaignMaker(

@@ -34,8 +34,6 @@ class StructureMaker(StageMaker):
         Checkpoint that ranks prototypes.
     energies
         Whether the likeliest prototypes are ranked with energies of the ranker's potential.
-    judge
-        Checkpoint that ranks the first prototypes once more, relaxed: ``judge``; None for none.
     max_atoms
         Most atoms per cell.
     top
@@ -55,7 +53,6 @@ class StructureMaker(StageMaker):
     checkpoint: str = "prototypes"
     ranker: str = "ranker"
     energies: bool = True
-    judge: str | None = None
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
     top: Annotated[int, Field(ge=1)] = 10
     compositions_per_task: Annotated[int, Field(ge=1)] = 8
@@ -98,7 +95,6 @@ class StructureMaker(StageMaker):
                 "formulas": formulas,
                 "symmetry_model": symmetries.data.get("model"),
                 "ranker": self._reference(self.ranker).sha256,
-                **({"judge": self._reference(self.judge).sha256} if self.judge else {}),
                 **({"pressure": known} if known else {}),
             },
             n_in=len(candidate_ids),
@@ -117,15 +113,13 @@ class StructureMaker(StageMaker):
 
         query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
-        used = filter(None, (self.checkpoint, self.ranker, self.judge))
-        digest = "".join(self._reference(name).sha256 for name in used)
+        digest = "".join(self._reference(name).sha256 for name in (self.checkpoint, self.ranker))
         prototypes = get_generator(
             "prototypes",
             digest,
             bank=self.checkpoint,
             ranker=self.ranker,
             energies=self.energies,
-            judge=self.judge,
         )
         generators = {name: get_generator(name, sha) for name, sha in self._digests().items()}
         generators["prototypes"] = prototypes

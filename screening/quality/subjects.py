@@ -104,7 +104,7 @@ class Pooled:
     """
 
     name = POOL
-    version = "1"
+    version = "2"
 
     def __init__(self, generators: Mapping[str, StructureGenerator], each: int) -> None:
         self._generators, self._each = dict(generators), each

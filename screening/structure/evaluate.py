@@ -54,7 +54,6 @@ class StructureOptions(BaseModel):
     epochs: int = Field(8, ge=0, description="Passes of the substitution model, for an own bank")
     ranker: str = Field("ranker", description="Checkpoint of the ranking")
     energies: bool = Field(True, description="Whether the ranking knows energies")
-    judge: str | None = Field(None, description="Checkpoint that ranks again, relaxed: judge")
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,7 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
     options = parse_options(StructureOptions, request.options)
     task = _prepare(request, options)
     references = [structure_of(cell) for cell in task.cells]
-    generator = PrototypeGenerator(
-        task.bank, task.ranker, energies=options.energies, judge=options.judge
-    )
+    generator = PrototypeGenerator(task.bank, task.ranker, energies=options.energies)
     known, seconds = _predict(generator, references, request.top_k, count_known=True)
     unknown, _ = _predict(generator, references, request.top_k, count_known=False)
     report("matching", 0, 2)
@@ -132,7 +129,6 @@ def evaluate_structures(request: EvaluateRequest) -> dict[str, Any]:
         "checkpoint": {"name": ref.name, "sha256": ref.sha256} if ref else None,
         "ranker": {"name": task.ranker.ref.name, "sha256": task.ranker.ref.sha256},
         "energies": engine,
-        "judge": generator.judge.ref.sha256 if generator.judge else None,
         "bank": {"prototypes": task.bank.n_prototypes, "decorations": len(task.bank)},
         "seed": request.seed,
         "top_k": request.top_k,

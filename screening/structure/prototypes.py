@@ -3,8 +3,7 @@
 Kusaba et al. 2022, doi:10.1016/j.commatsci.2022.111496; Wei et al. 2022,
 doi:10.1021/acs.inorgchem.1c03879. See `screening.structure.retrieval` for the likelihood,
 `screening.structure.recolouring` for candidates from other stoichiometries, and
-`screening.structure.ranker` for the learned ranking; `screening.structure.judge` ranks with relaxed
-crystals.
+`screening.structure.ranker` for the learned ranking.
 """
 
 from __future__ import annotations
@@ -16,11 +15,9 @@ import numpy as np
 
 from screening.elements import symbols
 from screening.engines import make_engine
-from screening.errors import InputError
 from screening.structure.bank import Bank
 from screening.structure.candidates import Way, find_candidates
 from screening.structure.crystals import standardise, structure_of
-from screening.structure.judge import Judge
 from screening.structure.ranker import Ranker
 from screening.structure.target import Proposal
 
@@ -41,14 +38,6 @@ class PrototypeGenerator:
         The learned ranking, or the name of its checkpoint.
     energies
         Whether the likeliest candidates are ranked with energies of the ranker's potential.
-    judge
-        Checkpoint that ranks the first ones once more, relaxed (some seconds for a composition);
-        None leaves that out. It needs `energies`.
-
-    Raises
-    ------
-    InputError
-        If there is a judge without energies.
     """
 
     name = "prototypes"
@@ -60,12 +49,8 @@ class PrototypeGenerator:
         ranker: Ranker | str = "ranker",
         *,
         energies: bool = True,
-        judge: str | None = None,
     ) -> None:
-        if judge and not energies:
-            raise InputError(f"judge={judge!r} ranks what was ranked with energies: energies=true")
         self._bank, self._ranker, self._energies = bank, ranker, energies
-        self._judge = judge
 
     @cached_property
     def bank(self) -> Bank:
@@ -82,11 +67,6 @@ class PrototypeGenerator:
         """The potential that gives energies, if there is one."""
         name = self.ranker.engine if self._energies else None
         return make_engine(name) if name else None
-
-    @cached_property
-    def judge(self) -> Judge | None:
-        """What ranks the first ones once more, if anything does."""
-        return Judge.load(self._judge, self.ranker.ref) if self._judge else None
 
     def generate(self, target: Target, n: int, seed: int = 0) -> list[Proposal]:  # noqa: ARG002 - the protocol has it
         """Propose up to `n` structures, best first.
@@ -109,7 +89,7 @@ class PrototypeGenerator:
         )
         if not len(candidates):
             return []
-        chosen = self.ranker.rank(self.bank, candidates, n, self.engine, self.judge)
+        chosen = self.ranker.rank(self.bank, candidates, n, self.engine)
         return [self._proposal(candidates.proposed[index], score) for index, score in chosen]
 
     def _proposal(self, item: Proposed, score: float) -> Proposal:
@@ -127,7 +107,6 @@ class PrototypeGenerator:
                 "bank": self.bank.ref.sha256 if self.bank.ref else None,
                 "ranker": self.ranker.ref.sha256,
                 "engine": self.ranker.engine if self.engine else None,
-                "judge": self.judge.ref.sha256 if self.judge else None,
             },
         )
 

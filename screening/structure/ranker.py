@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from screening.schemas import CheckpointRef
     from screening.structure.bank import Bank
     from screening.structure.candidates import Candidates
-    from screening.structure.judge import Judge
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +78,6 @@ class Ranker:
         candidates: Candidates,
         n: int,
         engine: Engine | None = None,
-        judge: Judge | None = None,
     ) -> list[tuple[int, float]]:
         """Choose up to `n` candidates: known crystals of the target, then by likelihood added.
 
@@ -93,44 +91,24 @@ class Ranker:
             Most candidates that are chosen.
         engine
             The potential; without it the second ensemble is left out.
-        judge
-            Ranks the first of them once more, relaxed; None leaves that out.
 
         Returns
         -------
         ``(index, likelihood that its group of similar candidates adds)``, best first.
         """
-        shares = self.shares(bank, candidates, engine)
-        if judge is not None:
-            shares = judge.correct(candidates, shares)
-        known = sum(item.known for item in candidates.proposed)
-        return diverse_order(shares, candidates.fingerprints, n, n_first=known)
-
-    def shares(
-        self,
-        bank: Bank,
-        candidates: Candidates,
-        engine: Engine | None = None,
-        *,
-        without: str | None = None,
-    ) -> Floats:
-        """Share of each candidate in the likelihood, ``(c,)``; see `rank`.
-
-        Decorations of the bank whose formula is `without` are ignored.
-        """
-        features, start = describe(bank, candidates, without=without), start_of(candidates)
+        features, start = describe(bank, candidates), start_of(candidates)
         shares = _shares(self._plain.correct(features, start))
-        if engine is None or not self._energetic:
-            return shares
         known = sum(item.known for item in candidates.proposed)
         places = candidates.fingerprints
+        if engine is None or not self._energetic:
+            return diverse_order(shares, places, n, n_first=known)
         first = [i for i, _ in diverse_order(shares, places, self.evaluated, n_first=known)]
         part = np.sort(first)
         energies = single_points([candidates.proposed[i].cell for i in part.tolist()], engine)
         inputs = np.hstack([features[part], describe_energies(energies, start[part])])
         again = shares.copy()
         again[part] = _shares(self._energetic.correct(inputs, start[part])) * shares[part].sum()
-        return again
+        return diverse_order(again, places, n, n_first=known)
 
 
 def _shares(scores: Floats) -> Floats:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -42,24 +41,18 @@ from screening.training.state import clear_states, state_folder
 from screening.training.trees import Cases, TreeOptions, fit_trees, pack_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from screening.engines.base import Engine
-    from screening.structure.candidates import Candidates
     from screening.structure.crystals import Cell
     from screening.training.request import TrainRequest
 
-_Named = dict[str, dict[str, "NDArray[Any]"]]
-"""Name of an ensemble -> ``features``, ``start`` and ``weights`` of the candidates of one case."""
 LOOSE = 0.5
 """Weight of a candidate that matches with the loose tolerances only."""
 _PACKAGES = ("chgnet", "lightgbm", "numpy", "pymatgen", "spglib")
-PART = 50
-"""Targets whose cases are kept in one file."""
+_PART = 50
 REFERENCES = [
     "10.1021/jacs.8b03913",
     "10.1021/ic102031h",
@@ -105,33 +98,34 @@ def train_ranker(request: TrainRequest) -> Card:
     start = time.monotonic()
     before = 0.0
     table = read_table(request.data[0], STRUCTURE_COLUMNS).reset_index(drop=True)
+    formulas = canonical_formulas(table["formula"].tolist())
+    measured = held_out(formulas, fraction=options.held_out, seed=request.seed)
     asked = options.model_dump(include={"targets", "held_out", "epochs", "engine", "evaluated"})
     source = request.source(request.data[0], len(table))
     folder = state_folder(request) / content_hash(source.sha256, asked, FEATURES, request.seed)[:16]
-    lessons = prepare(table, options, request.seed)
-    seed, rows = lessons.seed, lessons.rows[: options.targets]
+    exclude = sorted({f for f, out in zip(formulas, measured, strict=True) if out})
+    bank = Bank.from_table(table, exclude_formulas=exclude)
+    bank, _ = learn(bank, BankOptions(epochs=options.epochs), request.seed)
+    seed = derive_seed("ranker", request.seed)
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(~measured))[: options.targets]
     parts = []
     engine = None if options.engine == "none" else make_engine(options.engine)
-    for first in range(0, len(rows), PART):
-        chosen = rows[first : first + PART]
+    for first in range(0, len(rows), _PART):
+        chosen = rows[first : first + _PART]
         cells = [c for c in cells_of_table(table.iloc[chosen])[0] if not isinstance(c, str)]
         path = folder / f"part-{first}.safetensors"
         kept = path.is_file()
-        part = kept_part(
-            path,
-            cells,
-            lambda cell, known: _cases(lessons.bank, cell, engine, options.evaluated, known=known),
-        )
+        part = _part(path, bank, cells, engine, options)
         before += float(part["seconds"].sum()) if kept else 0.0
         parts += [part] if part else []
-        report("leaving out", min(first + PART, len(rows)), len(rows))
+        report("leaving out", min(first + _PART, len(rows)), len(rows))
     if not parts:
         raise InputError(f"{request.data[0]}: no crystal has candidates in the rest of the file")
-    plain, energetic = (join_cases(parts, name) for name in ("plain", "energetic"))
+    plain, energetic = (_join(parts, name) for name in ("plain", "energetic"))
     tensors: dict[str, NDArray[Any]] = {
         "plain": pack_text(fit_trees(plain, options.trees(seed % 2**31))),
         "energetic": pack_text(fit_trees(energetic, options.trees(seed % 2**31)) if engine else ""),
-        "seen_formulas": fingerprints(lessons.formulas),
+        "seen_formulas": fingerprints(sorted(set(formulas) - set(exclude))),
     }
     card = Card(
         name=request.out.name,
@@ -158,40 +152,6 @@ def train_ranker(request: TrainRequest) -> Card:
     return written
 
 
-@dataclass(frozen=True)
-class Lessons:
-    """What rankings learn from.
-
-    Attributes
-    ----------
-    bank
-        A bank without the held-out formulas.
-    rows
-        Rows of the table with all other formulas, in the order in which they are targets.
-    formulas
-        These formulas, sorted.
-    seed
-        Seed of the trees.
-    """
-
-    bank: Bank
-    rows: NDArray[np.int64]
-    formulas: list[str]
-    seed: int
-
-
-def prepare(table: pd.DataFrame, options: RankerOptions, seed: int) -> Lessons:
-    """Hold formulas out, and build the bank of the others."""
-    formulas = canonical_formulas(table["formula"].tolist())
-    measured = held_out(formulas, fraction=options.held_out, seed=seed)
-    exclude = sorted({f for f, out in zip(formulas, measured, strict=True) if out})
-    bank = Bank.from_table(table, exclude_formulas=exclude)
-    bank, _ = learn(bank, BankOptions(epochs=options.epochs), seed)
-    own = derive_seed("ranker", seed)
-    rows = np.random.default_rng(own).permutation(np.flatnonzero(~measured))
-    return Lessons(bank, rows, sorted(set(formulas) - set(exclude)), own)
-
-
 def _counts(cases: Cases) -> dict[str, Any]:
     """Describe what was learned from."""
     groups = np.unique(cases.groups)
@@ -199,29 +159,30 @@ def _counts(cases: Cases) -> dict[str, Any]:
     return {"n": len(groups), "candidates": len(cases.groups), "found": len(found) / len(groups)}
 
 
-def kept_part(
-    path: Path, cells: list[Cell], cases_of: Callable[[Cell, bool], _Named | None]
+def _part(
+    path: Path, bank: Bank, cells: list[Cell], engine: Engine | None, options: RankerOptions
 ) -> dict[str, NDArray[Any]]:
-    """Compute the cases of some targets, or read them where they were computed before.
-
-    `cases_of` is told whether the number of atoms is known: for every second one.
-    """
+    """Compute the cases of some targets, or read them where they were computed before."""
     from safetensors.numpy import load_file, save_file
 
     if path.is_file():
         kept: dict[str, NDArray[Any]] = load_file(path)
         return kept
     start = time.monotonic()
-    made = (cases_of(cell, index % 2 == 0) for index, cell in enumerate(cells))
-    found = [cases for cases in made if cases is not None]
+    found = [
+        cases
+        for index, cell in enumerate(cells)
+        for cases in [_cases(bank, cell, engine, options.evaluated, known=index % 2 == 0)]
+        if cases is not None
+    ]
     if not found:
         return {}
     arrays = {
         f"{name}_{key}": np.concatenate([case[name][key] for case in found])
-        for name in found[0]
+        for name in ("plain", "energetic")
         for key in ("features", "start", "weights")
     }
-    for name in found[0]:
+    for name in ("plain", "energetic"):
         sizes = [len(case[name]["start"]) for case in found]
         arrays[f"{name}_groups"] = np.repeat(np.arange(len(found)), sizes)
     arrays["seconds"] = np.array([time.monotonic() - start])
@@ -234,14 +195,21 @@ def kept_part(
 
 def _cases(
     bank: Bank, cell: Cell, engine: Engine | None, evaluated: int, *, known: bool
-) -> _Named | None:
+) -> dict[str, dict[str, NDArray[Any]]] | None:
     """Candidates of one crystal that is left out; None if there are none."""
-    candidates, formula = leave_out(bank, cell, known=known)
+    numbers = cell[2]
+    composition = {int(z): int(n) for z, n in Counter(numbers.tolist()).items()}
+    divisor = int(np.gcd.reduce(list(composition.values())))
+    unit = len(numbers) // divisor
+    largest = max(DEFAULT_MAX_ATOMS, len(numbers))
+    sizes = [len(numbers)] if known else list(range(unit, largest + 1, unit))
+    formula = CompositionArray.from_counts([composition]).reduced().formulas()[0]
+    candidates = find_candidates(bank, composition, sizes, without=formula)
     if not len(candidates):
         return None
     features = describe(bank, candidates, without=formula).astype(np.float32)
     start = start_of(candidates)
-    weights = weights_of(cell, [item.cell for item in candidates.proposed], candidates.fingerprints)
+    weights = _weights(cell, [item.cell for item in candidates.proposed], candidates.fingerprints)
     chosen = diverse_order(np.exp(start), candidates.fingerprints, evaluated)
     part = np.sort([index for index, _ in chosen])
     energies = np.full((len(part), 6), np.nan)
@@ -258,26 +226,7 @@ def _cases(
     }
 
 
-def leave_out(bank: Bank, cell: Cell, *, known: bool) -> tuple[Candidates, str]:
-    """Find candidates for a crystal without its formula, the number of atoms known or not.
-
-    Returns
-    -------
-    The candidates, and the formula.
-    """
-    numbers = cell[2]
-    composition = {int(z): int(n) for z, n in Counter(numbers.tolist()).items()}
-    divisor = int(np.gcd.reduce(list(composition.values())))
-    unit = len(numbers) // divisor
-    largest = max(DEFAULT_MAX_ATOMS, len(numbers))
-    sizes = [len(numbers)] if known else list(range(unit, largest + 1, unit))
-    formula = CompositionArray.from_counts([composition]).reduced().formulas()[0]
-    return find_candidates(bank, composition, sizes, without=formula), formula
-
-
-def weights_of(
-    cell: Cell, proposed: list[Cell], places: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _weights(cell: Cell, proposed: list[Cell], places: NDArray[np.float64]) -> NDArray[np.float64]:
     """How well each candidate matches the crystal: 1 strictly, less loosely, 0 not."""
     own = fingerprint(*cell).ravel()
     differences = np.sqrt(((places - own) ** 2).mean(axis=1))
@@ -291,7 +240,7 @@ def weights_of(
     return weights
 
 
-def join_cases(parts: list[dict[str, NDArray[Any]]], name: str) -> Cases:
+def _join(parts: list[dict[str, NDArray[Any]]], name: str) -> Cases:
     """Put the cases of all parts together."""
     offsets = np.cumsum([0, *(int(part[f"{name}_groups"].max(initial=-1)) + 1 for part in parts)])
     groups = [part[f"{name}_groups"] + o for part, o in zip(parts, offsets[:-1], strict=True)]

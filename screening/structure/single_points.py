@@ -44,11 +44,6 @@ def single_points(cells: Sequence[Cell], engine: Engine) -> Floats:
     return np.column_stack([first, second[:, [0, 2]]])
 
 
-def energies_of(cells: Sequence[Cell], engine: Engine) -> Floats:
-    """Energies (eV/atom) of cells as they are; NaN where the engine has none, ``(n,)``."""
-    return np.array([result.energy / len(a) for a, result in _pairs(_atoms(cells), engine)])
-
-
 def settle(
     cells: Sequence[Cell], engine: Engine, options: RelaxOptions
 ) -> tuple[list[Cell], Floats]:

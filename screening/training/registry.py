@@ -19,7 +19,6 @@ TRAINERS = {
     "energy": "screening.energy.train:train_energy",
     "symmetry": "screening.symmetry.train:train_symmetry",
     "prototypes": "screening.structure.bank:train_prototypes",
-    "judge": "screening.structure.judge_training:train_judge",
     "ranker": "screening.structure.ranker_training:train_ranker",
     "site-likelihood": "screening.structure.sites.train:train_sites",
     "contact-map": "screening.structure.maps.train:train_contact_map",
