@@ -80,6 +80,8 @@ def nothing_leaves(browser, address):
     assert [text for text in browser.complaints if "404" not in text] == []
 
 
+SETTLED = "!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
+"""Before that a new link is a plain link: it works, but loads the whole page."""
 FORMULAS = "[...document.querySelectorAll('#results tbody tr')].map(r => r.cells[0].innerText)"
 
 
@@ -93,6 +95,7 @@ def test_the_filter_changes_the_list_and_the_address_without_a_reload(browser, a
     browser.wait(f"{FORMULAS}.length === 3")
     browser.wait("location.search.startsWith('?elements=Cu&match=all&')")
     assert "formula=&" not in browser.evaluate("location.search")
+    browser.wait(SETTLED)
     browser.evaluate(
         "[...document.querySelectorAll('th a')].find(a => a.innerText == 'E hull').click()"
     )
