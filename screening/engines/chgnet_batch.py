@@ -5,11 +5,8 @@ The weights are those in the `chgnet` wheel, read without unpickling code and ch
 
 from __future__ import annotations
 
-import hashlib
 import io
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,7 +15,7 @@ from screening.engines.base import GPA_PER_EV_A3, Evaluation
 from screening.engines.batching import BatchEngine
 from screening.engines.chgnet_graph import BatchGraph, Bonds, find_bonds, join
 from screening.engines.chgnet_network import ChgnetNetwork, GraphTensors, Wiring
-from screening.errors import EngineError
+from screening.engines.weights import Weights, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +28,6 @@ if TYPE_CHECKING:
 
 MAX_Z = 94
 """CHGNet knows H to Pu."""
-
-
-class Weights(NamedTuple):
-    """A file inside the chgnet package and its SHA-256."""
-
-    path: str
-    sha256: str
 
 
 WEIGHTS = {
@@ -60,16 +50,7 @@ def load_state(name: str) -> dict[str, Tensor]:
     EngineError
         If chgnet is not installed, or its file is missing or not the one that `name` stands for.
     """
-    spec = find_spec("chgnet")
-    if spec is None or not spec.submodule_search_locations:
-        raise EngineError(f"engine {name!r} needs the package chgnet: pip install chgnet")
-    weights = WEIGHTS[name]
-    path = Path(spec.submodule_search_locations[0]) / weights.path
-    if not path.is_file():
-        raise EngineError(f"{path} is missing: install chgnet>=0.4.2, which holds these weights")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != weights.sha256:
-        raise EngineError(f"{path} does not hold the weights of {name!r}: install chgnet again")
+    _, content = read_weights(name, WEIGHTS[name], "chgnet", "0.4.2")
     state: dict[str, Tensor] = torch.load(
         io.BytesIO(content), map_location="cpu", weights_only=True
     )["model"]["state_dict"]

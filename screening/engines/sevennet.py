@@ -7,12 +7,9 @@ them; neighbour lists and batches are ours.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,21 +17,15 @@ import torch
 from screening.engines.base import GPA_PER_EV_A3, Evaluation
 from screening.engines.batching import BatchEngine
 from screening.engines.neighbors import neighbors_of
-from screening.errors import EngineError
+from screening.engines.weights import Weights, read_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from screening.engines.base import Crystal
-
-
-class Weights(NamedTuple):
-    """A file inside the sevenn package and its SHA-256."""
-
-    path: str
-    sha256: str
 
 
 WEIGHTS = {
@@ -73,16 +64,7 @@ def weights_file(name: str) -> Path:
     EngineError
         If sevenn is not installed, or its file is not the one that `name` stands for.
     """
-    spec = find_spec("sevenn")
-    if spec is None or not spec.submodule_search_locations:
-        raise EngineError(f"engine {name!r} needs the package 'sevenn': pip install sevenn")
-    weights = WEIGHTS[name]
-    path = Path(spec.submodule_search_locations[0]) / weights.path
-    if not path.is_file():
-        raise EngineError(f"{path} is missing: install sevenn>=0.13, which holds these weights")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != weights.sha256:
-        raise EngineError(f"{path} does not hold the weights of {name!r}: install sevenn again")
-    return path
+    return read_weights(name, WEIGHTS[name], "sevenn", "0.13")[0]
 
 
 class SevenNetEngine(BatchEngine[Edges]):

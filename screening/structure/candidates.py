@@ -168,8 +168,7 @@ def find_candidates(
     unit = {z: count // divisor for z, count in composition.items()}
     wanted = _Wanted(unit, cells, volume, without)
     proposed = list(_retrieved(bank, wanted))
-    retrieved = list(proposed)
-    proposed += list(_recoloured(bank, wanted, retrieved))
+    proposed += list(_recoloured(bank, wanted, proposed))
     proposed += _ordered(bank, wanted)
     fingerprints = np.array([fingerprint(*item.cell).ravel() for item in proposed])
     return Candidates(proposed, fingerprints)

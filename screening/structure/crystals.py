@@ -178,15 +178,22 @@ def primitive_cell(crystal: Crystal) -> Cell:
     ``(n,)``.
     """
     group = crystal.group
-    points = []
-    for letter, full, count in zip(
-        crystal.letters, crystal.parameters, crystal.multiplicities, strict=True
-    ):
-        position = group.positions[letter]
-        points.append(position.matrices[:count] @ full + position.offsets[:count])
     lattice = group.primitive @ lattice_matrix(crystal.cell)
-    fractions = np.concatenate(points) @ group.conventional
+    fractions = primitive_sites(crystal) @ group.conventional
     return reduced_cell((lattice, fractions, np.repeat(crystal.species, crystal.multiplicities)))
+
+
+def primitive_sites(crystal: Crystal) -> NDArray[np.float64]:
+    """Atoms of the primitive cell in conventional coordinates ``(n, 3)``, orbit after orbit."""
+    return np.concatenate(
+        [
+            position.matrices[:count] @ full + position.offsets[:count]
+            for letter, full, count in zip(
+                crystal.letters, crystal.parameters, crystal.multiplicities, strict=True
+            )
+            for position in [crystal.group.positions[letter]]
+        ]
+    )
 
 
 def reduced_cell(cell: Cell) -> Cell:

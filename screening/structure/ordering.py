@@ -18,6 +18,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from screening.structure.crystals import primitive_sites
+
 if TYPE_CHECKING:
     from screening.structure.crystals import Crystal
     from screening.structure.substitution import SubstitutionModel
@@ -78,15 +80,7 @@ def site_permutations(crystal: Crystal, sites: Ints) -> Ints:
     ``(p, m)``, each once: operation ``p`` takes site ``i`` to place ``[p, i]`` of `sites`.
     """
     group = crystal.group
-    points = np.concatenate(
-        [
-            position.matrices[:count] @ full + position.offsets[:count]
-            for letter, full, count in zip(
-                crystal.letters, crystal.parameters, crystal.multiplicities, strict=True
-            )
-            for position in [group.positions[letter]]
-        ]
-    )[sites]
+    points = primitive_sites(crystal)[sites]
     moved = points @ np.swapaxes(group.rotations, 1, 2) + group.translations[:, None]
     steps = (moved[:, :, None] - points) @ group.conventional
     steps -= np.round(steps)

@@ -39,7 +39,7 @@ GENERATORS = {
 """Name of a method -> 'module:class' of its generator, imported when it is first used."""
 
 CHECKPOINTS = {
-    "cond-cdvae": "cond-cdvae",  # not in the package: the user trains it
+    "cond-cdvae": "cond-cdvae",
     "contact-map": "maps",
     "distance-matrix": "maps",
     "transformer": "transformer",

@@ -236,14 +236,14 @@ def test_missing_device():
 
 
 def test_missing_or_wrong_package(monkeypatch, tmp_path):
-    monkeypatch.setattr("screening.engines.chgnet_batch.find_spec", lambda _: None)
+    monkeypatch.setattr("screening.engines.weights.find_spec", lambda _: None)
     with pytest.raises(EngineError, match="pip install chgnet"):
         load_state("chgnet-0.3.0")
 
     class Spec:
         submodule_search_locations = (str(tmp_path),)
 
-    monkeypatch.setattr("screening.engines.chgnet_batch.find_spec", lambda _: Spec)
+    monkeypatch.setattr("screening.engines.weights.find_spec", lambda _: Spec)
     with pytest.raises(EngineError, match="is missing"):
         load_state("chgnet-0.3.0")
     file = tmp_path / "pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar"

@@ -6,7 +6,8 @@ from pymatgen.core import Lattice, Structure
 
 from screening.engines import Crystal, engine_id, make_engine
 from screening.engines import sevennet as module
-from screening.engines.sevennet import Weights, weights_file
+from screening.engines.sevennet import weights_file
+from screening.engines.weights import Weights
 from screening.errors import EngineError
 
 pytest.importorskip("sevenn")
@@ -105,6 +106,6 @@ def test_it_has_its_own_name_and_checks_its_weights(monkeypatch, tmp_path):
     monkeypatch.setitem(module.WEIGHTS, "sevennet-0", Weights(other, "0" * 64))
     with pytest.raises(EngineError, match="does not hold the weights"):
         weights_file("sevennet-0")
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr("screening.engines.weights.find_spec", lambda _: None)
     with pytest.raises(EngineError, match="pip install sevenn"):
         weights_file("sevennet-0")
