@@ -19,7 +19,7 @@ from flows.steps import after_candidates
 from makers.base import StageMaker
 from makers.candidates import CandidatesMaker
 from makers.energy import FormationEnergyMaker
-from makers.fields import check_fields
+from makers.fields import check_fields, identity_fields
 from makers.generation import GenerationMaker
 from makers.hull import HullMaker
 from makers.phonon import PhononMaker
@@ -81,18 +81,15 @@ class CampaignMaker(Maker):
 
     def config(self) -> dict[str, Any]:
         """Return the whole configuration, defaults included, as plain values."""
-        sections = {
-            name: {"name": maker.name, **maker_fields(maker)}
-            for name, maker in self.stages().items()
-        }
-        for section in sections.values():
-            section.pop("name")
+        sections = {name: maker_fields(maker) for name, maker in self.stages().items()}
         return {"name": self.name, "seed": self.seed, "until": self.until, **sections}
 
     @property
     def campaign_id(self) -> str:
         """Identity by content: the same configuration is the same campaign."""
-        return make_id("camp", self.config())
+        content: dict[str, Any] = {"name": self.name, "seed": self.seed, "until": self.until}
+        content |= {name: identity_fields(maker) for name, maker in self.stages().items()}
+        return make_id("camp", content)
 
     @property
     def one_system(self) -> bool:

@@ -8,7 +8,6 @@ never pass through jobs: they are in the database.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +20,7 @@ from jobflow import CURRENT_JOB, Maker, job
 from pydantic import Field
 
 from db_config import get_settings
-from makers.fields import check_fields
+from makers.fields import check_fields, identity_fields
 from screening.checkpoints import checkpoint_ref, set_checkpoint_folder
 from screening.errors import ScreeningError
 from screening.identity import content_hash
@@ -108,9 +107,7 @@ class StageMaker(Maker):
 
     def parameters(self) -> dict[str, Any]:
         """Fields that decide the result."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        values.pop("name")
-        return values
+        return identity_fields(self)
 
     def model(self) -> CheckpointRef | None:
         """Checkpoint that is used, if any."""

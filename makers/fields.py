@@ -22,6 +22,25 @@ _HIDDEN = {"name"}
 """Fields of sub-makers that are not part of a file."""
 
 
+def added_field(default: Any) -> Any:
+    """Declare a field that earlier versions did not have, and whose default changes no result.
+
+    While it has this default, it is left out of the identity of tasks and campaigns, so that what
+    an earlier version finished stays finished.
+    """
+    return dataclasses.field(default=default, metadata={"added": True})
+
+
+def identity_fields(maker: Any) -> dict[str, Any]:
+    """Return the fields that make up a Maker's identity: all but its name and unused added ones."""
+    values = {field.name: getattr(maker, field.name) for field in dataclasses.fields(maker)}
+    for field in dataclasses.fields(maker):
+        unused = "added" in field.metadata and values[field.name] == field.default
+        if unused or field.name in _HIDDEN:
+            del values[field.name]
+    return values
+
+
 def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         from pydantic import Field

@@ -78,3 +78,12 @@ def database(mongo):
     yield opened
     opened._client.drop_database(mongo.database)
     close_database()
+
+
+@pytest.fixture
+def earlier_database(database):
+    """A database that an earlier version of the project wrote; see `stored_database`."""
+    from stored_database import load
+
+    load(database)
+    return database
