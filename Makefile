@@ -45,7 +45,11 @@ demo: install
 	@$(MAKE) --no-print-directory assets || echo "the figures of the web pages were not built: the pages are tables"
 	$(BIN)/screening run examples/li-mn-s.yaml
 	$(BIN)/screening report li-mn-s --out demo
-	@echo "next: $(BIN)/screening dashboard (with SCREENING_DATA_DIR=$(SCREENING_DATA_DIR))"
+	@echo "next, in this folder:"
+	@echo "  export SCREENING_DATA_DIR='$(SCREENING_DATA_DIR)' PATH='$(CURDIR)/$(BIN)':\$$PATH"
+	@echo "  screening status li-mn-s"
+	@echo "  screening query 'energy_above_hull<0.05'"
+	@echo "  screening dashboard"
 
 test: install
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow and not gpu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import traceback
@@ -24,7 +25,7 @@ from cli import (
     train,
     validate,
 )
-from screening.errors import ScreeningError
+from screening.errors import ScreeningError, mask_secrets
 
 app = typer.Typer(
     name="screening",
@@ -88,8 +89,16 @@ def _terminated(number: int, _frame: Any) -> None:
     raise SystemExit(128 + number)
 
 
+def _tolerate_encodings() -> None:
+    """Write '?' for characters that the terminal's encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run a command; errors are one line and a non-zero exit code."""
+    _tolerate_encodings()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         code = int(app(standalone_mode=False) or 0)  # typer turns Ctrl-C into a code
@@ -119,7 +128,7 @@ def _unexpected(error: Exception) -> int:
     show = getattr(error, "format_message", None)  # click's usage errors
     if show is not None:
         return _complain(show(), getattr(error, "exit_code", 2))
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    text = mask_secrets(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
     return _complain(
         f"{text} (this is a fault of the program: `screening --debug` shows where)", 70
     )

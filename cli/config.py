@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,11 +42,34 @@ def show_environment(
     """Print the variables that point jobflow and FireWorks at this database.
 
     Use it as: eval "$(screening config env)"
+
+    FireWorks reads a FW_config.yaml of the working folder, or of ~/.fireworks, before these
+    variables. Where there is one, a warning names it and the options that overrule it.
     """
     from db_config import get_settings
-    from db_config.files import environment
+    from db_config.files import effective_launchpad, environment, launchpad_path, stray_config
     from stores import open_database
 
     open_database()  # writes the files
-    for name, value in environment(get_settings()).items():
-        typer.echo(f"export {name}={value}" if export else f"{name}={value}")
+    settings = get_settings()
+    variables = environment(settings)
+    for name, value in variables.items():
+        quoted = shlex.quote(value)
+        typer.echo(f"export {name}={quoted}" if export else f"{name}={quoted}")
+    stray = stray_config()
+    if stray is not None and effective_launchpad(variables)[0] != launchpad_path(settings):
+        _warn_of(stray, launchpad_path(settings))
+
+
+def _warn_of(stray: Path, launchpad: Path) -> None:
+    """Say on standard error that FireWorks will use another LaunchPad."""
+    from cli.formatting import errors
+
+    file = shlex.quote(str(launchpad))
+    errors.print(
+        f"warning: FireWorks reads {stray} first, so lpad, rlaunch and qlaunch will use another "
+        f"LaunchPad here: work in another folder or move that file, or add `-l {file}` to each "
+        "of them",
+        markup=False,
+        highlight=False,
+    )

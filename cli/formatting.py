@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True)  # messages are never cut: paths and commands can be copied
 errors = Console(stderr=True, soft_wrap=True)
 
+_UNLIMITED = 100_000
+"""Width of a table that is written into a pipe or a file (characters)."""
 LONG = {
     "why", "value", "meaning", "from", "finding", "fix", "error", "label", "tasks", "found_by",
     "elements",
@@ -119,7 +121,11 @@ def show(
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], title: str) -> None:
-    """Print a compact table; identifiers are abbreviated (commands take them like that)."""
+    """Print a compact table.
+
+    A terminal gets abbreviated identifiers (commands take them like that) and the columns that it
+    has room for. A pipe or a file gets everything, each row on one line.
+    """
     table = Table(
         title=escape(title) or None,
         title_justify="left",
@@ -129,34 +135,45 @@ def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], 
         collapse_padding=True,
         pad_edge=False,
     )
-    for key, heading in _fitting(rows, columns).items():
+    visible = _fitting(rows, columns) if console.is_terminal else columns
+    for key, heading in visible.items():
         values = [row.get(key) for row in rows]
         numeric = any(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        table.add_column(heading, justify=justify, no_wrap=key not in LONG)
+        width = max((len(_short(key, value)) for value in values), default=0)
+        table.add_column(
+            heading,
+            justify=justify,
+            no_wrap=key not in LONG or not console.is_terminal,
+            min_width=width if key.endswith("_id") else None,  # cut, they could not be pasted
+        )
     for row in rows:
-        table.add_row(*(Text(_short(key, row.get(key))) for key in _fitting(rows, columns)))
-    console.print(table, soft_wrap=False)
+        table.add_row(*(Text(_short(key, row.get(key))) for key in visible))
+    if console.is_terminal:
+        console.print(table, soft_wrap=False)
+    else:
+        Console(file=console.file, width=_UNLIMITED).print(table)
 
 
 def _fitting(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dict[str, str]:
     """Leave columns out that a narrow terminal has no room for."""
-    kept = dict(columns)
+    visible = dict(columns)
     widths = {
         key: max([len(heading), *(len(_short(key, row.get(key))) for row in rows)]) + 2
         for key, heading in columns.items()
     }
     for key in OPTIONAL:
-        if key in kept and sum(widths[name] for name in kept) > console.width:
-            del kept[key]
-    return kept
+        if key in visible and sum(widths[name] for name in visible) > console.width:
+            del visible[key]
+    return visible
 
 
 def _short(key: str, value: Any) -> str:
-    """Abbreviate identifiers."""
+    """Abbreviate identifiers on a terminal."""
     text = cell(value)
     prefix, _, rest = text.partition("-")
-    return f"{prefix}-{rest[:8]}" if key.endswith("_id") and rest else text
+    abbreviate = console.is_terminal and key.endswith("_id") and rest
+    return f"{prefix}-{rest[:8]}" if abbreviate else text
 
 
 def material_row(row: Mapping[str, Any]) -> dict[str, Any]:

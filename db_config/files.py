@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -10,8 +14,6 @@ import yaml
 from db_config.private import write_private
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from db_config.settings import Settings
 
 VARIABLES = {"JOBFLOW_CONFIG_FILE": "jobflow.yaml", "FW_CONFIG_FILE": "FW_config.yaml"}
@@ -55,7 +57,7 @@ def write_config_files(settings: Settings, uri: str) -> Path:
     folder = config_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    launchpad = settings.launchpad_file or folder / "my_launchpad.yaml"
+    launchpad = launchpad_path(settings)
     files: dict[str, dict[str, Any]] = {
         "jobflow.yaml": {"JOB_STORE": job_store_spec(settings, uri)},
         "FW_config.yaml": {
@@ -79,7 +81,59 @@ def write_config_files(settings: Settings, uri: str) -> Path:
     return folder
 
 
+def launchpad_path(settings: Settings) -> Path:
+    """File of the LaunchPad: the user's own (setting `launchpad_file`), or the generated one."""
+    return settings.launchpad_file or config_folder(settings) / "my_launchpad.yaml"
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """Variables that make jobflow and FireWorks read the generated files."""
     folder = config_folder(settings)
     return {variable: str(folder / file) for variable, file in VARIABLES.items()}
+
+
+_ASK = (
+    "import json\n"
+    "from fireworks import fw_config\n"
+    "from jobflow import SETTINGS\n"
+    "store = getattr(SETTINGS.JOB_STORE.docs_store, 'database', None)\n"
+    "print('\\n' + json.dumps([fw_config.LAUNCHPAD_LOC, store]))\n"
+)
+_PATIENCE = 120.0
+"""Seconds that FireWorks and jobflow may take to be imported."""
+
+
+def effective_launchpad(variables: dict[str, str] | None = None) -> tuple[Path | None, str | None]:
+    """Ask FireWorks and jobflow which files they use in this folder, in a process of their own.
+
+    FireWorks takes a ``FW_config.yaml`` of the working folder or of ``~/.fireworks`` before the
+    one that the variable ``FW_CONFIG_FILE`` names, so that looking at variables tells nothing.
+
+    Parameters
+    ----------
+    variables
+        Variables that are set in addition to those of this process.
+
+    Returns
+    -------
+    The launchpad file of FireWorks and the database of jobflow's JobStore; None where there is
+    none, or where the two packages cannot read their own files.
+    """
+    done = subprocess.run(  # noqa: S603 - this interpreter, a constant program
+        [sys.executable, "-P", "-c", _ASK],  # -P: nothing is imported from the working folder
+        env={**os.environ, **(variables or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_PATIENCE,
+    )
+    if done.returncode:
+        return None, None
+    launchpad, database = json.loads(done.stdout.splitlines()[-1])
+    return (Path(launchpad).absolute() if launchpad else None), database
+
+
+def stray_config() -> Path | None:
+    """Find the ``FW_config.yaml`` that FireWorks reads before the one of this project."""
+    folders = (Path.cwd(), Path("~/.fireworks").expanduser())
+    return next((file for folder in folders if (file := folder / "FW_config.yaml").is_file()), None)

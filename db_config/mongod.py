@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -34,6 +35,7 @@ from screening.errors import DatabaseError
 if TYPE_CHECKING:
     from db_config.settings import Settings
 
+logger = logging.getLogger(__name__)
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
 LOW_DISK = 30 * 1024 * 1024
@@ -115,6 +117,11 @@ class EmbeddedServer:
         self.folder = settings.data_dir / "mongodb"
         self._users = FileLock(self.folder / "users.lock")
         self._attached = False
+
+    @property
+    def has_database(self) -> bool:
+        """Whether a server has ever run in this folder."""
+        return (self.folder / "users.made").exists()
 
     @property
     def _state_file(self) -> Path:
@@ -280,6 +287,7 @@ class EmbeddedServer:
                     with contextlib.suppress(OperationFailure):
                         client.admin.command("createUser", user, pwd=passwords[user], roles=roles)
         marker.touch(mode=0o600)
+        logger.warning("a new, empty database was made in %s", self.settings.data_dir)
 
     def _terminate(self, state: ServerState) -> None:
         """Stop the server cleanly and wait until it is gone."""

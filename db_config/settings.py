@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not a text file in UTF-8") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{path} is not valid YAML{_position(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -134,8 +137,16 @@ def _read_file(path: Path) -> dict[str, Any]:
     return content
 
 
+def _position(error: yaml.YAMLError) -> str:
+    """Tell where a YAML file is wrong, without its text: the line may hold a password."""
+    mark = getattr(error, "problem_mark", None)
+    return f": line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
 def _check_known(name: str, where: str) -> None:
     known = sorted(Settings.model_fields)
+    if not re.fullmatch(r"\w{1,40}", name):
+        raise ConfigError(f"a line {where} is no 'name: value' line: known names are {known}")
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known are {known}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from db_config.files import config_folder
+from db_config.files import launchpad_path
 from screening.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def open_launchpad(database: Database) -> Any:
     from fireworks import LaunchPad
 
     settings = database.settings
-    path = settings.launchpad_file or config_folder(settings) / "my_launchpad.yaml"
+    path = launchpad_path(settings)
     try:
         launchpad = LaunchPad.from_dict(yaml.safe_load(path.read_text()))
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:

@@ -179,6 +179,7 @@ class StageMaker(Maker):
     ) -> StageSummary:
         """Work under the lease, write the documents, then finish: a kill between loses nothing."""
         provenance = self._provenance(claim.task_key)
+        report(self.progress or self.stage, 0, n_in)  # the clock of the stage starts
         try:
             with ledger.alive(claim):
                 outcome = work(database)

@@ -4,6 +4,35 @@ A bad structure or a rejected formula is never an exception: it is a document wi
 reason. Each message names the value, what is allowed, and what to do next, in one line.
 """
 
+import re
+
+_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s'\"<>]*@", re.IGNORECASE)
+_VALUES = re.compile(
+    r"(?P<name>\b[\w-]*(?:password|passwd|token|secret|api[_-]?key)\b['\"]?\s*[=:]\s*['\"]?)"
+    r"[^\s'\",;&]+",
+    re.IGNORECASE,
+)
+
+
+def mask_secrets(text: str) -> str:
+    """Hide user, password and tokens in a text that is stored or shown.
+
+    Parameters
+    ----------
+    text
+        Message of an exception, log line, ...
+
+    Returns
+    -------
+    The text; credentials of addresses and values of passwords and tokens are '***'.
+
+    Examples
+    --------
+    >>> mask_secrets("cannot reach mongodb://me:hunter2@db.example/x with token=abc123")
+    'cannot reach mongodb://***@db.example/x with token=***'
+    """
+    return _VALUES.sub(r"\g<name>***", _CREDENTIALS.sub(r"\g<scheme>***@", text))
+
 
 class ScreeningError(Exception):
     """Base class of all errors that are reported to the user in one line."""

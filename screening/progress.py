@@ -24,7 +24,8 @@ class Progress:
     stage
         Stage of the campaign.
     done, total
-        Items done, of all items of the task (None while that is not known).
+        Items done, of all items of the task (None while that is not known). An item that is half
+        done counts as a half.
     detail
         What is being worked on.
     task
@@ -34,7 +35,7 @@ class Progress:
     """
 
     stage: str
-    done: int = 0
+    done: float = 0
     total: int | None = None
     detail: str = ""
     task: str = ""
@@ -45,7 +46,7 @@ _task: ContextVar[str] = ContextVar("task", default="")
 _listener: ContextVar[Callable[[Progress], None] | None] = ContextVar("listener", default=None)
 
 
-def report(stage: str, done: int, total: int | None = None, detail: str = "") -> None:
+def report(stage: str, done: float, total: int | None = None, detail: str = "") -> None:
     """Tell the listener, if there is one, how far `stage` is."""
     listener = _listener.get()
     if listener is not None:

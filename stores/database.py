@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jobflow import JobStore
 from maggma.stores import GridFSStore, MongoStore
 from pymongo import IndexModel, MongoClient, UpdateOne
-from pymongo.uri_parser import parse_uri
 
 from db_config import Settings, get_settings
 from db_config.files import write_config_files
@@ -23,6 +22,7 @@ from stores.collections import (
     Collection,
     index_keys,
 )
+from stores.connection import describe_server
 from stores.document_store import BlobStore, DocumentStore
 from stores.errors import translate_errors
 
@@ -52,11 +52,17 @@ class Database:
         self._server = None
         if settings.mongo_uri is None:
             self._server = EmbeddedServer(settings)
+            if read_only and not self._server.has_database:
+                raise DatabaseError(
+                    f"there is no database in {settings.data_dir}, the folder that "
+                    "SCREENING_DATA_DIR (or the setting data_dir) names: check the folder, or make "
+                    "a database with `screening run`"
+                )
             self._server.attach(keep=keep)
             self._uri = self._server.uri("dashboard" if read_only else "screening")
         else:
             self._uri = settings.mongo_uri.get_secret_value()
-        self.where = _describe(self._uri)
+        self.where = describe_server(self._uri)
         with self.guard():
             self._client: MongoClient[dict[str, Any]] = MongoClient(
                 self._uri, serverSelectionTimeoutMS=TIMEOUT_MS, tz_aware=True
@@ -224,15 +230,6 @@ def _all_indexes() -> Iterator[tuple[str, str | None, tuple[tuple[str, ...], ...
     for name, indexes in JOB_INDEXES.items():
         yield name, None, indexes
     yield "optimade", "id", OPTIMADE_INDEXES
-
-
-def _describe(uri: str) -> str:
-    """Name the server without user and password."""
-    with translate_errors("SCREENING_MONGO_URI"):
-        return ",".join(
-            str(host) if port is None else f"{host}:{port}"
-            for host, port in parse_uri(uri, warn=False)["nodelist"]
-        )
 
 
 _open: dict[int, Database] = {}

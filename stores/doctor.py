@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -163,20 +164,34 @@ def _gpaw() -> Finding:
 
 
 def _launchpad_files() -> Finding:
-    import os
-
+    """Ask FireWorks and jobflow which files they would use in this folder and shell."""
     from db_config import get_settings
-    from db_config.files import VARIABLES, environment
+    from db_config.files import effective_launchpad, launchpad_path, stray_config
 
-    wanted = environment(get_settings())
-    different = [name for name in VARIABLES if os.environ.get(name) != wanted[name]]
-    if different:
+    settings = get_settings()
+    launchpad, job_database = effective_launchpad()
+    about = "FireWorks and jobflow"
+    if launchpad != launchpad_path(settings):
+        stray = stray_config()
+        if stray is not None:
+            return _finding(
+                about,
+                f"FireWorks reads {stray} first, and so the LaunchPad {launchpad}",
+                "work in another folder or move that file, or use "
+                f"`lpad -l {shlex.quote(str(launchpad_path(settings)))}` (rlaunch, qlaunch alike)",
+            )
         return _finding(
-            "FireWorks and jobflow",
-            f"this shell does not point them here: {', '.join(different)}",
+            about,
+            f"FireWorks uses {launchpad or 'a LaunchPad on localhost'} in this shell",
             'for rlaunch: eval "$(screening config env)"',
         )
-    return _finding("FireWorks and jobflow", "this shell points them here")
+    if job_database != settings.database:
+        return _finding(
+            about,
+            f"jobflow stores outputs in {job_database or 'memory'} in this shell",
+            'eval "$(screening config env)"',
+        )
+    return _finding(about, f"FireWorks uses {launchpad}; jobflow stores in {job_database}")
 
 
 def _vasp() -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from screening.errors import DatabaseError, InputError
+from screening.errors import DatabaseError, InputError, mask_secrets
+from stores.connection import refused_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +41,7 @@ def translate_errors(where: str, data_dir: Path | None = None) -> Iterator[None]
     try:
         yield
     except (InvalidURI, ConfigurationError) as error:
-        raise DatabaseError(f"SCREENING_MONGO_URI cannot be used: {_safe(error)}") from None
+        raise DatabaseError(_configuration(where, error)) from None
     except ExecutionTimeout:
         raise InputError(
             "this takes too long to find: add an element, a chemical system or a narrower range"
@@ -52,8 +54,17 @@ def translate_errors(where: str, data_dir: Path | None = None) -> Iterator[None]
         raise DatabaseError(f"MongoDB at {where}: {_safe(error)}") from None
 
 
+def _configuration(where: str, error: Exception) -> str:
+    """Name the option that pymongo refuses; its own message may quote the connection string."""
+    option = refused_option(error)
+    problem = f"the option {option!r} is not accepted" if option else "an option is not accepted"
+    if any(word in str(error) for word in ("DNS", "resolution", "SRV", "resolve")):
+        problem = "the DNS knows no servers of that name (mongodb+srv asks the DNS)"
+    return f"SCREENING_MONGO_URI cannot be used for {where}: {problem}"
+
+
 def _safe(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = mask_secrets(" ".join(str(error).split()))
     return text.split(", Timeout:")[0].split(", full error:")[0][:300]
 
 
@@ -74,8 +85,20 @@ def _connection(where: str, data_dir: Path | None, error: Exception) -> str:
     )
 
 
+def _denied(error: OperationFailure) -> str:
+    """Name database and command of 'not authorized on DB to execute command { NAME: ... }'."""
+    match = re.search(r"not authorized on (\S+) to execute command \{ ?(\w+)", str(error))
+    return f"{match[2]} on the database {match[1]!r}" if match else "no rights on that database"
+
+
 def _operation(where: str, error: OperationFailure) -> str:
-    if error.code in {AUTHENTICATION_FAILED, UNAUTHORIZED}:
+    if error.code == UNAUTHORIZED:
+        return (
+            f"MongoDB at {where} does not allow the user this operation (code {error.code}): "
+            f"{_denied(error)}. Grant the user readWrite on that database, or name another one by "
+            "SCREENING_DATABASE (the LaunchPad's database is SCREENING_DATABASE + '_fireworks')"
+        )
+    if error.code == AUTHENTICATION_FAILED:
         return f"MongoDB at {where} refused the user or password (code {error.code})"
     if error.code == OUT_OF_DISK_SPACE or "No space left" in str(error):
         return f"the disk of MongoDB at {where} is full: free some space, then `screening resume`"

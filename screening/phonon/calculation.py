@@ -121,7 +121,8 @@ def _compute(doc: PhononDoc, structure: Structure, options: PhononOptions, engin
     forces: list[NDArray[np.float64]] = []
     for start in range(0, len(displaced), CHUNK):
         forces += _forces(displaced[start : start + CHUNK], engine)
-        report("phonon", len(forces), len(displaced))
+        detail = f"{len(forces)} of {len(displaced)} displacements"
+        report("phonon", len(forces) / len(displaced), 1, detail)  # items are crystals
     copies = len(phonon.supercell) // len(cell.numbers)
     left_over = np.repeat(at_rest, copies, axis=0)  # what the displacements did not cause
     phonon.produce_force_constants(

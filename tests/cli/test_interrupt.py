@@ -31,7 +31,8 @@ def test_ctrl_c_is_one_line_and_resume_goes_on(tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
     assert errors.decode().splitlines() == [
-        "error: interrupted; what is finished is kept: `screening resume` goes on"
+        f"note: a new, empty database was made in {tmp_path / 'data'}",
+        "error: interrupted; what is finished is kept: `screening resume` goes on",
     ]
     assert not (tmp_path / "data" / "mongodb" / "db" / "mongod.lock").read_text()
     finish(command(tmp_path, "resume", "--quiet"))

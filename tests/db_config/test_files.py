@@ -3,7 +3,14 @@ import stat
 import subprocess
 import sys
 
-from db_config.files import config_folder, environment, write_config_files
+from db_config.files import (
+    config_folder,
+    effective_launchpad,
+    environment,
+    launchpad_path,
+    stray_config,
+    write_config_files,
+)
 
 
 def test_files_are_private_and_name_the_database(mongo):
@@ -42,3 +49,28 @@ def test_a_users_own_launchpad_is_pointed_to(mongo, tmp_path, monkeypatch):
     folder = write_config_files(own, "mongodb://host")
     assert not (folder / "my_launchpad.yaml").exists()
     assert str(tmp_path / "lp.yaml") in (folder / "FW_config.yaml").read_text()
+
+
+def test_fireworks_is_asked_which_launchpad_it_uses(mongo, tmp_path):
+    """A FW_config.yaml of the folder or of the home comes before the variable."""
+    write_config_files(mongo, "mongodb://u:p@host/?authSource=admin")
+    variables = environment(mongo)
+    assert stray_config() is None
+    assert effective_launchpad(variables) == (launchpad_path(mongo), mongo.database)
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "my_launchpad.yaml").write_text("host: 127.0.0.1\nport: 9\nname: old\n")
+    for folder in (tmp_path, tmp_path / "home" / ".fireworks"):
+        folder.mkdir(exist_ok=True)
+        stray = folder / "FW_config.yaml"
+        stray.write_text(f"CONFIG_FILE_DIR: {other}\n")
+        assert stray_config() == stray
+        assert effective_launchpad(variables)[0] == other / "my_launchpad.yaml"
+        stray.unlink()
+
+
+def test_nothing_of_the_working_folder_is_imported(mongo, tmp_path):
+    (tmp_path / "fireworks.py").write_text("open('imported', 'w')")
+    (tmp_path / "json.py").write_text("open('imported', 'w')")
+    effective_launchpad(environment(mongo))
+    assert not (tmp_path / "imported").exists()

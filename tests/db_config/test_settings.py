@@ -72,3 +72,32 @@ def test_a_password_never_shows(monkeypatch):
 def test_paths_are_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("SCREENING_DATA_DIR", "~/here")
     assert get_settings().data_dir == tmp_path / "home" / "here"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mongo_uri: mongodb://me:hunter2@host\n  other: [",
+        "mongo_uri: 'mongodb://me:hunter2@host",
+        "mongo_uri mongodb://me:hunter2@host: x",
+        "mongo_uri=mongodb://me:hunter2@host",
+        "mongo_uri: [mongodb://me:hunter2@host]",
+        "dashboard_token: [hunter2]",
+        "dashboard_token: hunter2",
+        "hunter2: x",
+        "? [hunter2]\n: x",
+    ],
+)
+def test_no_line_of_a_settings_file_is_quoted(tmp_path, text):
+    """Only names of settings are: every other text may be a secret in the wrong place."""
+    (tmp_path / "screening.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    if text != "hunter2: x":  # a plain word in the place of a name is repeated, as a name
+        assert "hunter2" not in str(caught.value)
+
+
+def test_files_that_are_no_text(tmp_path):
+    (tmp_path / "screening.yaml").write_bytes(b"\xff\xfed\x00a\x00")
+    with pytest.raises(ConfigError, match=r"screening.yaml"):
+        load_settings()

@@ -101,7 +101,7 @@ def test_the_reading_user_cannot_write(database, structure_doc):
     database.upsert([structure_doc])
     reader = open_database(read_only=True)
     assert reader.get(StructureDoc, structure_doc.structure_id) is not None
-    with pytest.raises(DatabaseError, match="refused"):
+    with pytest.raises(DatabaseError, match="does not allow the user this operation"):
         reader.upsert([structure_doc])
     reader.close()
 
