@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screening.errors import CampaignError, ScreeningError
+from screening.errors import CampaignError, ScreeningError, mask_secrets
 from screening.schemas import CampaignDoc, CampaignState, utc_now
 from stores import Database, open_database
+from stores.progress import mark_submitted
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def register(database: Database, campaign: CampaignMaker, launcher: str) -> CampaignDoc:
-    """Write, or find, the document of a campaign and mark it as running."""
+    """Write, or find, the document of a campaign and mark it as running, or being submitted."""
     document = database.get(CampaignDoc, campaign.campaign_id)
-    state = CampaignState.RUNNING if launcher == "local" else CampaignState.SUBMITTED
+    state = CampaignState.RUNNING if launcher == "local" else CampaignState.SUBMITTING
     if document is None:
         document = CampaignDoc(
             campaign_id=campaign.campaign_id,
@@ -71,7 +72,7 @@ def run_flow(flow: Flow, database: Database) -> None:
 
 
 def _mark_failed(database: Database, campaign_id: str, error: BaseException) -> None:
-    text = str(error) if isinstance(error, ScreeningError) else type(error).__name__
+    text = mask_secrets(str(error)) if isinstance(error, ScreeningError) else type(error).__name__
     if isinstance(error, KeyboardInterrupt | SystemExit):
         text = "interrupted"
     changes = {"state": CampaignState.FAILED.value, "error": text, "updated": utc_now()}
@@ -84,14 +85,29 @@ def _mark_failed(database: Database, campaign_id: str, error: BaseException) -> 
 def submit_campaign(campaign: CampaignMaker) -> tuple[CampaignDoc, list[int]]:
     """Add a campaign to the LaunchPad as a FireWorks workflow.
 
+    The campaign is "submitted" only when the LaunchPad has the workflow; a submission that fails
+    leaves it "failed", and one that is killed "submitting".
+
     Returns
     -------
     The campaign, and the identifiers of its first fireworks.
+
+    Raises
+    ------
+    ScreeningError
+        If the workflow cannot be added; nothing waits for workers then.
     """
     campaign.check()
     database = open_database(keep=True)
     document = register(database, campaign, "fireworks")
-    return document, submit_flow(campaign.make(), {"campaign_id": campaign.campaign_id})
+    try:
+        identifiers = submit_flow(campaign.make(), {"campaign_id": campaign.campaign_id})
+    except BaseException as error:
+        _mark_failed(database, document.campaign_id, error)
+        raise
+    # a worker may have begun, or even finished, the campaign since
+    mark_submitted(database, document.campaign_id)
+    return database.get(CampaignDoc, document.campaign_id) or document, identifiers
 
 
 def submit_flow(flow: Flow, metadata: dict[str, str]) -> list[int]:

@@ -18,6 +18,13 @@ CAMPAIGN_FIELDS = (
 )  # fmt: skip
 
 
+def mark_submitted(database: Database, campaign_id: str) -> None:
+    """Mark a campaign as submitted, unless a worker has changed its state in the meantime."""
+    query = {"campaign_id": campaign_id, "state": "submitting"}
+    with database.guard():
+        database.raw("campaigns").update_one(query, {"$set": {"state": "submitted"}})
+
+
 def campaigns(database: Database, *, limit: int = 200) -> list[dict[str, Any]]:
     """List campaigns, the last one first; crystals of each are counted up to `COUNT_LIMIT`."""
     rows = list(

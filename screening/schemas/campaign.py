@@ -12,6 +12,7 @@ from screening.schemas.base import Document, utc_now
 class CampaignState(StrEnum):
     """State of a campaign."""
 
+    SUBMITTING = "submitting"
     SUBMITTED = "submitted"
     RUNNING = "running"
     FINISHED = "finished"
