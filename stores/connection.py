@@ -52,7 +52,7 @@ def describe_server(uri: str) -> str:
     'db.example:27018'
     """
     if not uri.startswith(SCHEMES):
-        raise DatabaseError(f"SCREENING_MONGO_URI must start with mongodb://: {ADVICE}")
+        raise DatabaseError(f"SCREENING_MONGO_URI cannot be used: {ADVICE}")
     if uri.startswith(SCHEMES[1]):
         return _describe_srv(uri)
     try:
@@ -60,7 +60,7 @@ def describe_server(uri: str) -> str:
     except (PyMongoError, ValueError) as error:
         option = refused_option(error)
         problem = f"the option {option!r} has no value that is known" if option else ADVICE
-        raise DatabaseError(f"SCREENING_MONGO_URI cannot be read: {problem}") from None
+        raise DatabaseError(f"SCREENING_MONGO_URI cannot be used: {problem}") from None
     if "@" in uri and parsed.get("username") is None:
         # an unescaped '/', '?' or '#' ended the credentials: the rest was taken for host and path
         raise DatabaseError(f"SCREENING_MONGO_URI holds a '@' behind its hosts: {ADVICE}")

@@ -28,7 +28,7 @@ def test_servers_are_named_without_credentials(uri, described):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("localhost:27017", "must start with mongodb://"),
+        ("localhost:27017", "write mongodb://"),
         ("mongodb://u:p@h/?w=0", "without acknowledgement"),
         ("mongodb://u:p@h/?authMechanism=SCRAM-SHA-999", "'authMechanism'"),
         ("mongodb://user:to/p@localhost/", "percent-encoded"),
