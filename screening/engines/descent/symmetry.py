@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from screening.dataset import symmetry_dataset
+from screening.engines.base import Crystal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from screening.engines import Crystal
+    from pymatgen.core import Structure
 
 
 def _dataset(crystal: Crystal, symprec: float) -> Any:
@@ -27,6 +27,29 @@ def space_group(crystal: Crystal, symprec: float) -> int | None:
     """Space group number, None where spglib finds none; `symprec` in Angstrom."""
     found = _dataset(crystal, symprec)
     return None if found is None else int(found.number)
+
+
+def symmetrised(structure: Structure, symprec: float) -> Structure | None:
+    """Move cell and atoms to the nearest ones that have the space group exactly.
+
+    Parameters
+    ----------
+    structure
+        An ordered structure; sites keep their order, and the cell its setting.
+    symprec
+        Distance tolerance of the space group (Angstrom).
+
+    Returns
+    -------
+    Structure or None
+        None where spglib finds no symmetry.
+    """
+    crystal = Crystal.from_structure(structure)
+    group = SymmetryGroup.find(crystal, symprec)
+    if group is None:
+        return None
+    group.symmetrise_crystal(crystal)
+    return crystal.to_structure()
 
 
 @dataclass(frozen=True)
