@@ -69,7 +69,7 @@ format: install
 
 benchmarks: install
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt '.[bench]'
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --install-peers
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .peers demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import MissingPeerError, machine
 from benchmarks.output import print_machine, print_report, say
+from benchmarks.peers import REQUIREMENTS, install
 
 if TYPE_CHECKING:
     from benchmarks.harness import Report
@@ -110,8 +111,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--items", type=int, help="how many items, for each benchmark")
     parser.add_argument("--seed", type=int, default=0, help="seed of the inputs (default 0)")
     parser.add_argument("--repeats", type=int, default=3, help="repeats in turns (default 3)")
+    parser.add_argument(
+        "--install-peers",
+        action="store_true",
+        help="make the environments of peers that cannot share ours (.peers/, by pip)",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     return parser
+
+
+def _install_peers() -> None:
+    """Make the environment of each peer; one that fails is said, and missing later."""
+    for peer in REQUIREMENTS:
+        try:
+            install(peer)
+        except MissingPeerError as error:
+            say(f"error: {error}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -135,6 +150,8 @@ def main(arguments: list[str] | None = None) -> int:
         say("Benchmarks:")
         for name, each in BENCHMARKS.items():
             say(f"  {name:15}{each.summary}{'' if each.unasked else ' (only when named)'}")
+    if given.install_peers:
+        _install_peers()
     host = machine()
     print_machine(host)
     results = {name: _run(name, given.items, given.seed, given.repeats) for name in names}

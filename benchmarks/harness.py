@@ -28,6 +28,20 @@ class MissingPeerError(Exception):
     """The package to compare with is not installed."""
 
 
+class Timed(list[Any]):
+    """Results of a call that was measured where it ran, in the process of a peer.
+
+    Attributes
+    ----------
+    seconds
+        Time of the call.
+    """
+
+    def __init__(self, results: Sequence[Any], seconds: float) -> None:
+        super().__init__(results)
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class Spread:
     """Median and range over the repeats."""
@@ -96,6 +110,8 @@ class Report:
         Further numbers, by name.
     packages
         Packages whose versions matter besides those of `VERSIONS`.
+    peer_versions
+        Versions of packages that run in an environment of their own.
     """
 
     title: str
@@ -104,6 +120,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
     figures: dict[str, float | int | str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    peer_versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -117,7 +134,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         content = asdict(self)
-        content["versions"] = versions(content.pop("packages"))
+        content["versions"] = versions(content.pop("packages")) | content.pop("peer_versions")
         return content | {"passed": self.passed}
 
 
@@ -182,12 +199,13 @@ def race(
 def _rate(function: Callable[[], A]) -> tuple[float, A]:
     """Items per second over at least `LEAST_SECONDS`, and the last result."""
     gc.collect()  # what others left behind is not this function's time
-    done = 0
-    start = time.perf_counter()
+    done, seconds = 0, 0.0
     while True:
+        start = time.perf_counter()
         result = function()
+        measured = time.perf_counter() - start
         done += len(result)
-        seconds = time.perf_counter() - start
+        seconds += result.seconds if isinstance(result, Timed) else measured
         if seconds >= LEAST_SECONDS:
             return done / seconds, result
 
