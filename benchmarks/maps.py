@@ -14,14 +14,19 @@ import numpy as np
 from pymatgen.io.cif import CifParser
 
 from benchmarks.harness import Report, race
+from screening.crystal.distances import covalent_radii
+from screening.crystal.space_groups import space_group
+from screening.crystal.wyckoff_occupations import tables
 from screening.elements import column, symbols
 from screening.metrics.contacts import CONTACT_TOLERANCE
-from screening.structure.distances import covalent_radii
-from screening.structure.maps.data import inputs_of
-from screening.structure.maps.fitness import contacts_of, score_all
-from screening.structure.maps.geometry import distances_of_genes
-from screening.structure.maps.model import MapModel
-from screening.structure.maps.problem import (
+from screening.structure.alphacrystal.data import inputs_of
+from screening.structure.alphacrystal.fitness import contacts_of, score_all
+from screening.structure.alphacrystal.geometry import distances_of_genes
+from screening.structure.alphacrystal.labels import kinds_of
+from screening.structure.alphacrystal.model import MapModel
+from screening.structure.alphacrystal.reconstruct import draw_assignments
+from screening.structure.alphacrystal.search import AlgorithmName, Search, find
+from screening.structure.alphacrystal.search_problem import (
     Assignment,
     MapTarget,
     Problem,
@@ -29,18 +34,13 @@ from screening.structure.maps.problem import (
     gene_count,
     make_problem,
 )
-from screening.structure.maps.reconstruct import draw_assignments
-from screening.structure.maps.search import AlgorithmName, Search, find
-from screening.structure.maps.targets import kinds_of
-from screening.structure.spacegroups import space_group
-from screening.structure.wyckoff_sampling import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from screening.structure.crystals import Crystal
+    from screening.crystal.crystals import Crystal
 
     Floats = NDArray[np.float64]
 

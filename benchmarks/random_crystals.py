@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks.harness import Report, race, require
 from benchmarks.inputs import matgan
+from screening.crystal.distances import MIN_CONTACT, closest_contact, covalent_radii
 from screening.elements import symbols
 from screening.structure import Target, get_generator
-from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

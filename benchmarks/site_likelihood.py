@@ -9,10 +9,10 @@ import numpy as np
 
 from benchmarks.harness import Report, race
 from screening.elements import symbols
-from screening.structure.bank import Bank
-from screening.structure.sites.likelihood import SiteLikelihood
-from screening.structure.sites.substitution import Substitutions
-from screening.structure.sites.templates import template_scores
+from screening.prototypes.bank import Bank
+from screening.site_likelihood.likelihood import SiteLikelihood
+from screening.site_likelihood.substitution import Substitutions
+from screening.site_likelihood.templates import template_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from cli.types import JsonFlag, Quiet, SeedOption
 
 if TYPE_CHECKING:
     from screening.checkpoints import Card
-    from screening.structure.extension import Extension
+    from screening.prototypes.extend import Extension
 
 group = typer.Typer(help="Prototype banks.", no_args_is_help=True)
 SHOWN = 20
@@ -53,7 +53,7 @@ def add(
     from db_config import get_settings
     from flows.imports import LICENCES, elements_of, open_source
     from screening.checkpoints import set_checkpoint_folder
-    from screening.structure.adding import Addition, add_to_bank
+    from screening.prototypes.extend_checkpoint import Addition, add_to_bank
 
     folder = get_settings().checkpoint_dir
     set_checkpoint_folder(folder)
@@ -109,8 +109,8 @@ def show_bank(
     from cli.formatting import console, print_json
     from db_config import get_settings
     from screening.checkpoints import read_card, set_checkpoint_folder
+    from screening.prototypes.summary import describe_prototype, summarise
     from screening.structure import Bank
-    from screening.structure.contents import describe_prototype, summarise
 
     set_checkpoint_folder(get_settings().checkpoint_dir)
     bank = Bank.load(name)

@@ -78,7 +78,7 @@ def resume(
     from flows.campaign import CampaignMaker
     from makers.fields import build_maker
     from stores import open_database
-    from stores.queries import find_campaign
+    from stores.queries.documents import find_campaign
 
     document = find_campaign(open_database(), campaign)
     _launch(build_maker(CampaignMaker, document.config), launcher, quiet=quiet)
@@ -147,7 +147,7 @@ def status(
     """Show all campaigns, or the funnel, tasks and failures of one."""
     from cli import summary
     from stores import open_database
-    from stores.queries import find_campaign
+    from stores.queries.documents import find_campaign
 
     database = open_database()
     if campaign is None:

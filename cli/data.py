@@ -12,7 +12,7 @@ from cli.types import CsvFlag, JsonFlag
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from stores.lineage import LineageNode
+    from stores.queries.lineage import LineageNode
 
 Collection = Annotated[
     str, typer.Option("--in", help="materials, candidates or structures.", show_default=True)
@@ -57,7 +57,7 @@ def query(
     from cli.formatting import MATERIAL_COLUMNS, console, errors, material_row, show
     from screening.errors import InputError
     from stores import open_database
-    from stores.queries import MATERIAL_FIELDS, find
+    from stores.queries.documents import MATERIAL_FIELDS, find
 
     if collection not in DEFAULTS:
         raise InputError(f"--in {collection!r} must be one of {sorted(DEFAULTS)}")
@@ -85,7 +85,7 @@ def show_document(
     """Print one document as JSON (arrays are left out)."""
     from cli.formatting import print_json
     from stores import open_database
-    from stores.lineage import get_document
+    from stores.queries.lineage import get_document
 
     _, row = get_document(open_database(), identifier)
     print_json(row)
@@ -99,8 +99,8 @@ def lineage(
 ) -> None:
     """Walk back from a discovery to the sample that it came from."""
     from cli.formatting import console, print_json
-    from stores import lineage as module
     from stores import open_database
+    from stores.queries import lineage as module
 
     node = module.lineage(open_database(), identifier)
     if as_json:

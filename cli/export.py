@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import InputError
-from stores.lineage import get_document
-from stores.queries import MAX_PAGE, find
+from stores.queries.documents import MAX_PAGE, find
+from stores.queries.lineage import get_document
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -119,7 +119,7 @@ def _pressures(text: str) -> list[float]:
 def _phases(files: list[Path]) -> dict[str, Structure]:
     """Read one structure of each file; all must have one composition."""
     from screening.errors import InputError
-    from screening.readers import read_structures
+    from screening.readers.files import read_structures
 
     phases: dict[str, Any] = {}
     for file in files:

@@ -31,7 +31,7 @@ def report(
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
     from stores import open_database
-    from stores.queries import find_campaign
+    from stores.queries.documents import find_campaign
 
     set_checkpoint_folder(get_settings().checkpoint_dir)
     database = open_database()

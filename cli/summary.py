@@ -13,7 +13,7 @@ from cli.formatting import (
     print_json,
     show,
 )
-from stores.queries import (
+from stores.queries.documents import (
     MATERIAL_FIELDS,
     MAX_PAGE,
     campaign_funnel,

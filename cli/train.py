@@ -159,7 +159,7 @@ def _measure(what: str, request: EvaluateRequest, match: int | None) -> dict[str
         raise InputError(f"--match: {what!r} rebuilds no crystals; use 'alphacrystal'")
     if request.plots:
         raise InputError("--match draws no figures: leave --plots out, or --match")
-    from flows.maps import measure_matches
+    from screening.evaluation.alphacrystal.from_composition import measure_matches
 
     return measure_matches(request, match)
 

@@ -58,7 +58,7 @@ def validate(
     from flows.inputs import estimate_row, write_inputs
     from screening.errors import InputError
     from stores import open_database
-    from stores.queries import find_campaign
+    from stores.queries.documents import find_campaign
 
     if launcher not in {"local", "fireworks"}:
         raise InputError(f"{launcher=} must be local or fireworks")

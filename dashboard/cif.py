@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.crystal.distances import fingerprint
 from screening.engines.descent.symmetry import symmetrised
-from screening.structure.distances import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def reads_back(text: str, structure: Structure) -> bool:
     """Whether pymatgen and ASE read a crystal from a CIF.
 
     Compared are the composition, the volume per atom, and the fingerprint of
-    `screening.structure.distances`, which does not depend on the choice of the cell.
+    `screening.crystal.distances`, which does not depend on the choice of the cell.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from screening import __version__
 from screening.errors import DatabaseError
 from stores.filters import filter_parser, literal_transformer
 from stores.optimade import PREFIX, PROVIDER_FIELDS
-from stores.reading import ReadingDoor
+from stores.read_only import ReadingDoor
 
 if TYPE_CHECKING:
     from starlette.requests import Request

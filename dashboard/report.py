@@ -23,7 +23,7 @@ from dashboard.validations import validations
 from screening.checkpoints import read_card
 from screening.errors import CheckpointError
 from screening.schemas import HullDoc, MaterialDoc, PhononDoc, SpaceGroupDoc, utc_now
-from stores.queries import campaign_funnel
+from stores.queries.documents import campaign_funnel
 
 if TYPE_CHECKING:
     from pathlib import Path

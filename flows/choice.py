@@ -16,7 +16,7 @@ from screening.validation.cost import (
     relaxation_hours,
 )
 from screening.validation.selection import Contender
-from stores.queries import subsystems
+from stores.queries.documents import subsystems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -160,7 +160,7 @@ def chosen_by_hand(database: Database, identifiers: Iterable[str]) -> list[Struc
     InputError
         If there is no such document, or it is not a structure that can be computed.
     """
-    from stores.lineage import get_document
+    from stores.queries.lineage import get_document
 
     found = []
     for identifier in identifiers:

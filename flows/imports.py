@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urljoin
 
 from screening.elements import atomic_number
 from screening.errors import EngineError, InputError
-from screening.readers import ReadStructure, read_one, read_structures
+from screening.readers.files import ReadStructure, read_one, read_structures
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureRole, StructureStage
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from screening.errors import CampaignError, ScreeningError, mask_secrets
 from screening.schemas import CampaignDoc, CampaignState, utc_now
 from stores import Database, open_database
-from stores.progress import mark_submitted
+from stores.queries.campaigns import mark_submitted
 
 if TYPE_CHECKING:
     from jobflow import Flow

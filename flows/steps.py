@@ -16,7 +16,7 @@ from screening.schemas import CampaignDoc, CampaignState, Stage, utc_now
 from stores import open_database
 from stores.builders import MaterialsBuilder
 from stores.optimade import build_optimade
-from stores.queries import campaign_funnel
+from stores.queries.documents import campaign_funnel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

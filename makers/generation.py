@@ -12,8 +12,8 @@ from screening.errors import DatabaseError, InputError
 from screening.generation import CHECKPOINTS, CompositionGenerator, make_generator
 from screening.identity import content_hash, make_id
 from screening.schemas import BatchDoc, CheckpointRef, Stage
-from screening.structure.sites import BANK, CHECKPOINT
-from screening.structure.sites.generator import LikelyGenerator
+from screening.site_likelihood import BANK, CHECKPOINT
+from screening.site_likelihood.generator import LikelyGenerator
 from stores import Database
 
 

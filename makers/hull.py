@@ -13,7 +13,7 @@ from screening.progress import report
 from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole, StructureStage
 from screening.schemas.relax import energy_source
 from stores import Database, open_database
-from stores.queries import subsystems
+from stores.queries.documents import subsystems
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.schemas import OriginDoc, Stage, StructureDoc, StructureRole, StructureStage
 from stores import Database, open_database
-from stores.queries import subsystems
+from stores.queries.documents import subsystems
 
 
 @dataclass

@@ -7,6 +7,6 @@
 """
 
 from stores.database import Database, close_database, open_database
-from stores.frames import dataframe
+from stores.queries.frames import dataframe
 
 __all__ = ["Database", "close_database", "dataframe", "open_database"]

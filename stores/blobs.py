@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stores.codec import blob_references
 from stores.collections import COLLECTIONS
+from stores.encoding import blob_references
 
 if TYPE_CHECKING:
     from stores.database import Database

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import ScreeningError
-from stores.progress import server_version
+from stores.queries.campaigns import server_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from pymongo import ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
 from screening.errors import DatabaseError
-from stores.codec import decode_document, encode_document
+from stores.encoding import decode_document, encode_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

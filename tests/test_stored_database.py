@@ -7,7 +7,7 @@ from makers.base import StageMaker
 from screening.schemas import CampaignState, MaterialDoc, TaskRecord
 from stores.blobs import missing_blobs
 from stores.collections import COLLECTIONS
-from stores.lineage import lineage
+from stores.queries.lineage import lineage
 
 ORDER = (
     "generation", "validity", "energy", "candidates", "symmetry", "structure", "references",

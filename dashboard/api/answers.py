@@ -29,9 +29,9 @@ from dashboard.api.models import (
 from screening.elements import symbols as element_symbols
 from screening.errors import InputError
 from screening.schemas import TaskRecord
-from stores import browse, crystals, lineage, progress, queries
-from stores.browse import CandidateQuery, DiscoveryQuery
 from stores.doctor import examine_quickly
+from stores.queries import campaigns, documents, lineage, listings, material_detail
+from stores.queries.listings import CandidateQuery, DiscoveryQuery
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -48,7 +48,7 @@ MAX_XRD_SITES = 200
 
 def list_campaigns(database: Database) -> list[CampaignRow]:
     """List all campaigns, the last one first."""
-    return [CampaignRow.model_validate(row) for row in _known(progress.campaigns(database))]
+    return [CampaignRow.model_validate(row) for row in _known(campaigns.campaigns(database))]
 
 
 def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -59,27 +59,27 @@ def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def get_campaign(database: Database, campaign_id: str) -> CampaignDetail:
     """Tell what is known about one campaign (its identifier or name)."""
-    campaign = queries.find_campaign(database, campaign_id)
+    campaign = documents.find_campaign(database, campaign_id)
     return CampaignDetail.model_validate(
         {
             **campaign.model_dump(exclude={"funnel"}),
-            "funnel": queries.campaign_funnel(database, campaign.campaign_id),
-            "progress": progress.stage_rates(database, campaign.campaign_id),
-            "failures": queries.failed_tasks(database, campaign.campaign_id),
+            "funnel": documents.campaign_funnel(database, campaign.campaign_id),
+            "progress": campaigns.stage_rates(database, campaign.campaign_id),
+            "failures": documents.failed_tasks(database, campaign.campaign_id),
         }
     )
 
 
 def list_candidates(database: Database, query: CandidateQuery) -> CandidatePage:
     """List one page of compositions that campaigns chose."""
-    page = browse.candidates(database, query)
+    page = listings.candidates(database, query)
     return CandidatePage.model_validate({"rows": page.rows, "after": page.after})
 
 
 def list_materials(database: Database, query: DiscoveryQuery) -> CrystalPage:
     """List one page of crystals."""
-    page = browse.discoveries(database, query)
-    count, exact = browse.count_up_to(database, query)
+    page = listings.discoveries(database, query)
+    count, exact = listings.count_up_to(database, query)
     if not exact:
         count = max(count, len(page.rows))
     rows = [Crystal.model_validate(row) for row in page.rows]
@@ -88,15 +88,15 @@ def list_materials(database: Database, query: DiscoveryQuery) -> CrystalPage:
 
 def get_material(database: Database, material: MaterialDoc) -> MaterialDetail:
     """Tell what is known about one crystal."""
-    hull, entries = crystals.place_on_hull(database, material)
+    hull, entries = material_detail.place_on_hull(database, material)
     return MaterialDetail.model_validate(
         {
             "material": material,
             "hull": hull,
-            "calculations": crystals.computed_energies(database, material),
-            "predictions": crystals.predictions(database, material),
+            "calculations": material_detail.computed_energies(database, material),
+            "predictions": material_detail.predictions(database, material),
             "competitors": entries,
-            "polymorphs": crystals.polymorphs(database, material),
+            "polymorphs": material_detail.polymorphs(database, material),
         }
     )
 
@@ -111,7 +111,7 @@ def get_phonons(database: Database, material: MaterialDoc) -> PhononBands:
     """
     from pymatgen.core import Structure
 
-    phonon = crystals.get_phonon(database, material.structure_id)
+    phonon = material_detail.get_phonon(database, material.structure_id)
     if phonon is None or not phonon.bands:
         raise InputError(f"no phonon bands were computed of {material.material_id!r}")
     cell = Structure.from_dict(phonon.primitive or material.structure)
@@ -142,7 +142,7 @@ def get_relaxation(database: Database, material: MaterialDoc) -> RelaxationPath:
     InputError
         If the steps were not kept.
     """
-    path = crystals.relaxation_path(database, material.structure_id)
+    path = material_detail.relaxation_path(database, material.structure_id)
     if path is None:
         raise InputError(f"the steps of the relaxation of {material.material_id!r} were not kept")
     n = path["nsites"]
@@ -181,7 +181,7 @@ def get_contacts(database: Database, material: MaterialDoc) -> ContactMaps:
         raise InputError(f"{material.nsites} atoms are too many for a contact map")
     final = cell(material, "own")
     symbols = [site.specie.symbol for site in final]
-    proposed = crystals.parent_structure(database, material.structure_id)
+    proposed = material_detail.parent_structure(database, material.structure_id)
     same = proposed is not None and [site.specie.symbol for site in proposed] == symbols
     return ContactMaps(
         symbols=symbols,
@@ -284,18 +284,18 @@ def get_task(database: Database, task_key: str) -> TaskRecord:
 
 def list_systems(database: Database) -> list[SystemRow]:
     """List the chemical systems that have a hull."""
-    return [SystemRow.model_validate(row) for row in crystals.chemical_systems(database)]
+    return [SystemRow.model_validate(row) for row in material_detail.chemical_systems(database)]
 
 
 def get_system(database: Database, chemsys: str) -> SystemDetail:
     """Tell what is known about one chemical system."""
-    name = browse.chemical_system(chemsys)
+    name = listings.chemical_system(chemsys)
     hulls = [
         HullSummary.model_validate(hull.model_dump(include=set(HullSummary.model_fields)))
-        for hull in crystals.newest_hulls(database, name)
+        for hull in material_detail.newest_hulls(database, name)
     ]
-    query = DiscoveryQuery(chemsys=name, limit=crystals.SYSTEM_ROWS)
-    rows = crystals.system_candidates(database, name)
+    query = DiscoveryQuery(chemsys=name, limit=material_detail.SYSTEM_ROWS)
+    rows = material_detail.system_candidates(database, name)
     return SystemDetail(
         chemsys=name,
         hulls=hulls,
@@ -309,7 +309,7 @@ def get_health(database: Database) -> Health:
     return Health.model_validate(
         {
             "findings": examine_quickly(database),
-            "jobs": progress.job_states(database),
-            "documents": progress.collection_sizes(database),
+            "jobs": campaigns.job_states(database),
+            "documents": campaigns.collection_sizes(database),
         }
     )

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 from dashboard.api.models import CampaignFlow, FlowDiagram, FlowLink, FlowNode, MethodFates
 from screening.schemas import Stage, TaskState
-from stores.fates import Fate, structure_fates
-from stores.queries import campaign_funnel, find_campaign
+from stores.queries.documents import campaign_funnel, find_campaign
+from stores.queries.outcomes import Fate, structure_fates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from screening.schemas import FunnelStage
     from stores import Database
-    from stores.fates import Fates
+    from stores.queries.outcomes import Fates
 
 PASSED = {
     Stage.GENERATION: "generated",

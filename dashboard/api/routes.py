@@ -26,9 +26,10 @@ from dashboard.api.models import (
 from screening.checkpoints import Card, bundled_names, read_card
 from screening.errors import InputError
 from screening.schemas import HullDoc, MaterialDoc, TaskRecord
-from stores import Database, crystals
-from stores.browse import CandidateQuery, DiscoveryQuery
-from stores.lineage import lineage
+from stores import Database
+from stores.queries import material_detail
+from stores.queries.lineage import lineage
+from stores.queries.listings import CandidateQuery, DiscoveryQuery
 
 router = APIRouter(prefix="/api/v1")
 P = ParamSpec("P")
@@ -47,7 +48,7 @@ Data = Annotated[Database, Depends(get_database)]
 
 def _material(database: Data, material_id: Identifier) -> MaterialDoc:
     try:
-        return crystals.get_material(database, material_id)
+        return material_detail.get_material(database, material_id)
     except InputError as error:
         raise HTTPException(404, str(error)) from None
 
@@ -182,7 +183,7 @@ def get_health(database: Data) -> Health:
 
 
 def _hull(database: Database, hull_id: str) -> HullDoc:
-    hull = crystals.get_hull(database, hull_id)
+    hull = material_detail.get_hull(database, hull_id)
     if hull is None:
         raise HTTPException(404, f"there is no hull {hull_id!r}")
     return hull

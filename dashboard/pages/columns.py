@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stores.browse import DiscoveryQuery
+from stores.queries.listings import DiscoveryQuery
 
 ColumnName = Literal[
     "formula", "chemsys", "space_group", "crystal_system", "atoms", "density", "e_form", "e_hull",

@@ -15,9 +15,9 @@ from dashboard.api.answers import cell
 from dashboard.api.routes import Data, Material
 from dashboard.cif import cif_text
 from dashboard.pages.columns import PageQuery
-from stores import browse
-from stores.browse import DiscoveryQuery
-from stores.crystals import structures_of
+from stores.queries import listings
+from stores.queries.listings import DiscoveryQuery
+from stores.queries.material_detail import structures_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,10 +71,10 @@ def _line(values: Any) -> str:
 
 def _all(database: Database, query: DiscoveryQuery, most: int) -> Iterator[dict[str, Any]]:
     """Yield rows over all pages."""
-    query = query.model_copy(update={"limit": browse.MAX_ROWS, "after": None})
+    query = query.model_copy(update={"limit": listings.MAX_ROWS, "after": None})
     left = most
     while left > 0:
-        page = browse.discoveries(database, query)
+        page = listings.discoveries(database, query)
         yield from page.rows[:left]
         left -= len(page.rows)
         if page.after is None:

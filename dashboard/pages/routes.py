@@ -21,10 +21,10 @@ from dashboard.pages.templating import address, render
 from screening.checkpoints import bundled_names, read_card
 from screening.errors import CheckpointError, InputError
 from screening.training.registry import TRAINERS
-from stores import crystals
-from stores.browse import CandidateQuery
-from stores.lineage import lineage
-from stores.progress import campaign_names
+from stores.queries import material_detail
+from stores.queries.campaigns import campaign_names
+from stores.queries.lineage import lineage
+from stores.queries.listings import CandidateQuery
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -87,7 +87,7 @@ def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Qu
 def material(request: Request, database: Data, material: Material) -> HTMLResponse:
     """Show one crystal."""
     detail = answers.get_material(database, material)
-    phonon = crystals.get_phonon(database, material.structure_id)
+    phonon = material_detail.get_phonon(database, material.structure_id)
     conventional = answers.cell(material, "conventional")
     return render(
         request,

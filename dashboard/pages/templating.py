@@ -13,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from dashboard.pages.ancestry import lineage_graph
 from dashboard.pages.contacts import contact_maps
 from dashboard.pages.curves import relaxation_curves
+from dashboard.pages.lineage_graph import lineage_graph
 from dashboard.pages.published import comparisons
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from screening.checkpoints.former_names import FORMER_NAMES
 from screening.schemas.base import CheckpointRef, Document, utc_now
 
 
@@ -47,6 +48,11 @@ class Card(Document):
     references: list[str] = Field(description="DOIs of the methods")
     sha256: str = Field("", description="SHA-256 of weights.safetensors, set when it is saved")
     created: datetime = Field(default_factory=utc_now, description="Date (UTC)")
+
+    @field_validator("model")
+    @classmethod
+    def _present_name(cls, model: str) -> str:
+        return FORMER_NAMES.get(model, model)
 
     def ref(self) -> CheckpointRef:
         """Short reference that documents carry."""

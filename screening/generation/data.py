@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from screening.generation.options import Options
-    from screening.generation.set_options import SetOptions
+    from screening.generation.autoregressive.options import SetOptions
+    from screening.generation.matgan.options import Options
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from screening.composition import CompositionArray
 from screening.errors import CheckpointError
 from screening.generation.data import distinct_formulas
 from screening.generation.generators import LIMITS
+from screening.generation.matgan.sample import load_sampler
 from screening.generation.representation import encodable
-from screening.generation.sample import load_sampler
 from screening.generation.space import ChemicalSpace
 from screening.generation.tally import Tally
 from screening.metrics.intervals import bootstrap_share

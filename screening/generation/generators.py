@@ -34,9 +34,9 @@ CHECKPOINTS = {"autoregressive": "compositions", "matgan": "matgan"}
 """Methods that need a trained network, and the bundled checkpoint of each."""
 
 NETWORKS = {
-    "screening.generation.set_model:SetModel": "autoregressive",
-    "screening.generation.model:SlotGenerator": "matgan",
-    "screening.generation.model:ConvGenerator": "matgan",
+    "screening.generation.autoregressive.model:SetModel": "autoregressive",
+    "screening.generation.matgan.model:SlotGenerator": "matgan",
+    "screening.generation.matgan.model:ConvGenerator": "matgan",
 }
 """Model on a checkpoint's card -> the method that it belongs to."""
 
@@ -150,8 +150,8 @@ class FormulaGenerator(_Batches):
 class NetworkGenerator(_Batches):
     """Samples of a trained network, either ``autoregressive`` or ``matgan``.
 
-    See `screening.generation.set_sample` and `screening.generation.sample` for how a chemical
-    space is kept.
+    See `screening.generation.autoregressive.sample` and `screening.generation.matgan.sample` for
+    how a chemical space is kept.
     """
 
     name: str
@@ -168,7 +168,7 @@ class NetworkGenerator(_Batches):
 
     def batch(self, number: int) -> CompositionArray:
         """Make batch `number`: reduced compositions, each once, in the order of sampling."""
-        from screening.generation.sample import load_sampler
+        from screening.generation.matgan.sample import load_sampler
 
         seed = derive_seed(self.seed, self.name, number)
         sampler = load_sampler(self.checkpoint, self.temperature, self.amount_temperature)

@@ -13,7 +13,7 @@ from screening.metrics.compare import LEGACY, METRICS, compare
 from screening.metrics.intervals import bootstrap_interval
 from screening.metrics.matching import TOLERANCES, Matches
 from screening.metrics.sets import Coverage
-from screening.readers import read_structures
+from screening.readers.files import read_structures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from screening.engines.base import Engine
-    from screening.readers import ReadStructure
+    from screening.readers.files import ReadStructure
 
 
 @dataclass(frozen=True)

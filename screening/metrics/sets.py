@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.dataset import symmetry_dataset
+from screening.crystal.symmetry_dataset import symmetry_dataset
 from screening.metrics.intervals import bootstrap_interval
 from screening.metrics.matching import TOLERANCES, rms_distance
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from screening.dataset import symmetry_dataset
+from screening.crystal.symmetry_dataset import symmetry_dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

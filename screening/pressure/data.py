@@ -17,7 +17,8 @@ import pandas as pd
 import screening
 from screening.checkpoints.card import Card
 from screening.checkpoints.io import file_sha256
-from screening.dataset import symmetry_dataset
+from screening.crystal.crystals import structure_of
+from screening.crystal.symmetry_dataset import symmetry_dataset
 from screening.engines import engine_id, make_engine
 from screening.engines.threads import one_thread
 from screening.errors import InputError
@@ -27,7 +28,6 @@ from screening.pressure.scaled import labels, squeeze
 from screening.progress import report
 from screening.relax import RelaxOptions, relax_structures
 from screening.structure import Target, get_generator
-from screening.structure.crystals import structure_of
 from screening.training.data import canonical_formulas, read_table
 from screening.training.environment import package_versions
 from screening.training.request import parse_options

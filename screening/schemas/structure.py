@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
-from screening.dataset import symmetry_dataset
+from screening.crystal.symmetry_dataset import symmetry_dataset
 from screening.identity import make_id
 from screening.schemas.base import Document, Provenance, State
 from screening.schemas.relax import RelaxationDoc

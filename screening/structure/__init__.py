@@ -1,6 +1,6 @@
 """Crystal structures for a composition: known prototypes, random crystals, and their pool."""
 
-from screening.structure.bank import Bank
+from screening.prototypes.bank import Bank
 from screening.structure.pool import (
     CHECKPOINTS,
     PRESSURE_AWARE,
@@ -9,7 +9,7 @@ from screening.structure.pool import (
     generator_names,
     get_generator,
 )
-from screening.structure.target import Proposal, StructureGenerator, Target
+from screening.structure.request import Proposal, StructureGenerator, Target
 
 __all__ = [
     "CHECKPOINTS",

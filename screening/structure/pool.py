@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.checkpoints import checkpoint_ref
+from screening.crystal.distances import fingerprint
+from screening.crystal.equality import Comparable, same_crystal
 from screening.errors import CheckpointError, InputError
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureStage
-from screening.structure.distances import fingerprint
-from screening.structure.equality import Comparable, same_crystal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from screening.structure.target import Proposal, StructureGenerator, Target
+    from screening.structure.request import Proposal, StructureGenerator, Target
 
 GENERATORS = {
     "cond-cdvae": "screening.structure.cdvae.model:CdvaeGenerator",
-    "contact-map": "screening.structure.maps.generators:ContactMapGenerator",
-    "distance-matrix": "screening.structure.maps.generators:DistanceMatrixGenerator",
+    "contact-map": "screening.structure.alphacrystal.generators:ContactMapGenerator",
+    "distance-matrix": "screening.structure.alphacrystal.generators:DistanceMatrixGenerator",
     "prototypes": "screening.structure.prototypes:PrototypeGenerator",
-    "random": "screening.structure.random_crystals:RandomGenerator",
+    "random": "screening.structure.random.generator:RandomGenerator",
     "transformer": "screening.structure.transformer.generator:TransformerGenerator",
 }
 """Name of a method -> 'module:class' of its generator, imported when it is first used."""

@@ -1,9 +1,9 @@
 """Structures by retrieval: the elements of the target on the known prototypes (CSPML, TCSP).
 
 Kusaba et al. 2022, doi:10.1016/j.commatsci.2022.111496; Wei et al. 2022,
-doi:10.1021/acs.inorgchem.1c03879. See `screening.structure.retrieval` for the likelihood,
-`screening.structure.recolouring` for candidates from other stoichiometries, and
-`screening.structure.ranker` for the learned ranking.
+doi:10.1021/acs.inorgchem.1c03879. See `screening.prototypes.retrieval` for the likelihood,
+`screening.prototypes.orbit_assignment` for candidates from other stoichiometries, and
+`screening.prototypes.ranker` for the learned ranking.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from screening.crystal.crystals import standardise, structure_of
 from screening.elements import symbols
 from screening.engines import make_engine
-from screening.structure.bank import Bank
-from screening.structure.candidates import Way, find_candidates
-from screening.structure.crystals import standardise, structure_of
-from screening.structure.ranker import Ranker
-from screening.structure.target import Proposal
+from screening.prototypes.bank import Bank
+from screening.prototypes.proposals import Way, find_candidates
+from screening.prototypes.ranker import Ranker
+from screening.structure.request import Proposal
 
 if TYPE_CHECKING:
     from screening.engines import Engine
-    from screening.structure.candidates import Proposed
-    from screening.structure.target import Target
+    from screening.prototypes.proposals import Proposed
+    from screening.structure.request import Target
 
 
 class PrototypeGenerator:

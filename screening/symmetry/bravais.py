@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.dataset import symmetry_dataset
+from screening.crystal.symmetry_dataset import symmetry_dataset
 from screening.errors import InputError
 from screening.symmetry.cells import BRAVAIS, cell_parameters, rhombohedral
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from screening.elements import atomic_number, column
-from screening.layout import plane
+from screening.metrics.embedding import plane
 from screening.symmetry.cells import BRAVAIS
 
 if TYPE_CHECKING:

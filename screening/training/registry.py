@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from screening.training.request import EvaluateRequest, TrainRequest
 
 TRAINERS = {
-    "matgan": "screening.generation.train:train_matgan",
-    "compositions": "screening.generation.set_train:train_compositions",
+    "matgan": "screening.generation.matgan.train:train_matgan",
+    "compositions": "screening.generation.autoregressive.train:train_compositions",
     "energy": "screening.energy.train:train_energy",
     "symmetry": "screening.symmetry.train:train_symmetry",
-    "prototypes": "screening.structure.bank:train_prototypes",
-    "ranker": "screening.structure.ranker_training:train_ranker",
-    "site-likelihood": "screening.structure.sites.train:train_sites",
-    "contact-map": "screening.structure.maps.train:train_contact_map",
-    "distance-matrix": "screening.structure.maps.train:train_distance_matrix",
+    "prototypes": "screening.prototypes.bank:train_prototypes",
+    "ranker": "screening.prototypes.train_ranker:train_ranker",
+    "site-likelihood": "screening.site_likelihood.train:train_sites",
+    "contact-map": "screening.structure.alphacrystal.train:train_contact_map",
+    "distance-matrix": "screening.structure.alphacrystal.train:train_distance_matrix",
     "cond-cdvae": "screening.structure.cdvae.train:train_cdvae",
     "pressure-data": "screening.pressure.data:train_pressure_data",
     "transformer": "screening.structure.transformer.train:train_transformer",
@@ -30,15 +30,15 @@ TRAINERS = {
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
 
 EVALUATORS = {
-    "cond-cdvae": "screening.structure.cdvae.evaluate:evaluate_cdvae",
+    "cond-cdvae": "screening.evaluation.cdvae:evaluate_cdvae",
     "generation": "screening.generation.evaluate:evaluate_generation",
-    "generators": "screening.quality.evaluate:evaluate_generators",
+    "generators": "screening.evaluation.generators.evaluate:evaluate_generators",
     "energy": "screening.energy.evaluate:evaluate_energy",
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
-    "structures": "screening.structure.evaluate:evaluate_structures",
-    "site-likelihood": "screening.structure.sites.evaluate:evaluate_sites",
-    "alphacrystal": "screening.structure.maps.evaluate:evaluate_maps",
-    "transformer": "screening.structure.transformer.evaluate:evaluate_transformer",
+    "structures": "screening.evaluation.prototypes:evaluate_structures",
+    "site-likelihood": "screening.evaluation.site_likelihood:evaluate_sites",
+    "alphacrystal": "screening.evaluation.alphacrystal.evaluate:evaluate_maps",
+    "transformer": "screening.evaluation.transformer:evaluate_transformer",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""
 

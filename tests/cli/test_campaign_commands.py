@@ -21,7 +21,7 @@ from cli import app
 from cli.formatting import plain
 from db_config import reset_settings
 from flows.config import load_campaign
-from screening.readers import read_structures
+from screening.readers.files import read_structures
 from screening.schemas import CampaignDoc
 from stores import close_database, open_database
 

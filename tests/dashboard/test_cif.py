@@ -6,8 +6,8 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from dashboard.cif import SYMPREC, cif_text, reads_back
-from screening.structure.bank import Bank
-from screening.structure.crystals import to_structure
+from screening.crystal.crystals import to_structure
+from screening.prototypes.bank import Bank
 
 
 def bank_crystals():

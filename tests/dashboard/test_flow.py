@@ -8,8 +8,8 @@ import pytest
 from dashboard.api.flow import ELSEWHERE, ENTERED, LEFT_OUT, PASSED, funnel_flow, get_flow
 from dashboard.api.models import CampaignFlow
 from screening.schemas import FunnelStage, Stage
-from stores.fates import Fate, structure_fates
-from stores.queries import campaign_funnel
+from stores.queries.documents import campaign_funnel
+from stores.queries.outcomes import Fate, structure_fates
 
 
 def flows(diagram):

@@ -12,7 +12,7 @@ from screening.errors import InputError
 from screening.schemas import Stage
 from stores import dataframe
 from stores.collections import COLLECTIONS
-from stores.frames import plain_fields
+from stores.queries.frames import plain_fields
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "discoveries.ipynb"
 
@@ -46,7 +46,7 @@ def test_filter_columns_order_and_limit(filled):
 
 
 def test_more_rows_than_a_page(filled, monkeypatch):
-    monkeypatch.setattr("stores.frames.MAX_PAGE", 1)
+    monkeypatch.setattr("stores.queries.frames.MAX_PAGE", 1)
     assert len(dataframe(filled, "materials", limit=3)) == 3
     assert len(dataframe(filled)) == len(dataframe(filled, limit=100)) == 4
 

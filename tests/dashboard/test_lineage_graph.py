@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.pages.ancestry import HEIGHT, MOST, WIDTH, lineage_graph
-from dashboard.pages.layers import BEND, arrange, reduce_edges
-from stores.lineage import LineageNode
+from dashboard.pages.graph_layout import BEND, arrange, reduce_edges
+from dashboard.pages.lineage_graph import HEIGHT, MOST, WIDTH, lineage_graph
+from stores.queries.lineage import LineageNode
 
 FROM = [{"method": "prototypes", "rank": 2}, {"method": "random", "rank": 1},
         {"method": "prototypes", "rank": 4}]  # fmt: skip

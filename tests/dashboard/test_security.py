@@ -87,7 +87,7 @@ def test_errors_do_not_tell_where_the_database_is(filled, monkeypatch):
 
     from dashboard.app import create_app
     from screening.errors import DatabaseError
-    from stores.reading import ReadingDoor
+    from stores.read_only import ReadingDoor
 
     def broken(*_arguments, **_options):
         raise DatabaseError("no MongoDB answers at secret-host:27017")

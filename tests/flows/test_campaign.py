@@ -10,7 +10,7 @@ from jobflow import Flow
 
 from benchmarks.resume import kill_and_compare
 from dashboard.api.flow import PASSED, get_flow
-from dashboard.pages.ancestry import lineage_graph
+from dashboard.pages.lineage_graph import lineage_graph
 from db_config.files import environment
 from flows.campaign import CampaignMaker
 from flows.launch import run_campaign, submit_campaign
@@ -31,8 +31,8 @@ from screening.schemas import (
     TaskRecord,
 )
 from stores import close_database, open_database
-from stores.lineage import lineage
-from stores.queries import campaign_funnel
+from stores.queries.documents import campaign_funnel
+from stores.queries.lineage import lineage
 
 
 @pytest.fixture(scope="module")

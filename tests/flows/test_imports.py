@@ -17,10 +17,10 @@ from flows.imports import (
     open_source,
 )
 from screening.errors import EngineError, InputError
-from screening.readers import ReadStructure
+from screening.prototypes.extend_checkpoint import Addition, add_to_bank
+from screening.readers.files import ReadStructure
 from screening.schemas import StructureDoc, StructureRole, StructureStage
 from screening.structure import Bank
-from screening.structure.adding import Addition, add_to_bank
 
 
 def crystal(anion="Cl", a=4.1):

@@ -7,7 +7,7 @@ from flows.campaign import CampaignMaker
 from makers.generation import GenerationMaker
 from screening.errors import DatabaseError
 from screening.schemas import CampaignDoc, CampaignState
-from stores.progress import mark_submitted
+from stores.queries.campaigns import mark_submitted
 
 
 @pytest.fixture

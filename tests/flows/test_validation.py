@@ -28,7 +28,7 @@ from screening.schemas import (
     TaskRecord,
 )
 from stores import Database, close_database, open_database
-from stores.lineage import lineage
+from stores.queries.lineage import lineage
 from vasp_emulator.fixtures import Vasp
 
 pytestmark = [pytest.mark.vasp, pytest.mark.timeout(600)]

@@ -1,6 +1,10 @@
 """Cards: what is written is read again, and stays readable for people."""
 
+from importlib import import_module
+
 from screening.checkpoints import bundled_names, read_card, save_checkpoint
+from screening.checkpoints.card import Card
+from screening.checkpoints.former_names import FORMER_NAMES
 
 
 def test_numbers_of_a_card_stand_on_one_line(tmp_path):
@@ -27,3 +31,19 @@ def test_bundled_cards_are_whole():
         card = read_card(name)
         for curve in card.history.values():
             assert len({len(column) for column in curve.values()}) <= 1
+
+
+def test_cards_of_earlier_versions_name_classes_that_are_there():
+    card = read_card("prototypes").model_dump()
+    for former, present in FORMER_NAMES.items():
+        read = Card.model_validate(card | {"model": former})
+        assert read.model == present
+        module, name = present.split(":")
+        assert hasattr(import_module(module), name)
+        assert present not in FORMER_NAMES
+
+
+def test_bundled_cards_name_classes_that_are_there():
+    for checkpoint in bundled_names():
+        module, name = read_card(checkpoint).model.split(":")
+        assert hasattr(import_module(module), name)

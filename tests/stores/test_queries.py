@@ -4,7 +4,7 @@ import pytest
 
 from screening.errors import InputError
 from stores.collections import COLLECTIONS
-from stores.queries import count, find, find_campaign
+from stores.queries.documents import count, find, find_campaign
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.constants import value
 
-from screening.dataset import symmetry_dataset
+from screening.crystal.symmetry_dataset import symmetry_dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from screening.crystal.crystals import cell_parameters
 from screening.structure.cdvae.graph import lattice_of
-from screening.structure.crystals import cell_parameters
 from screening.training.data import canonical_formulas, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from screening.structure.crystals import Cell
+    from screening.crystal.crystals import Cell
 
 COLUMNS = ("formula", "atomic_numbers", "lattice", "frac_coords")
 Floats = NDArray[np.float64]

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from screening.checkpoints import load_checkpoint
+from screening.crystal.crystals import structure_of
+from screening.crystal.distances import MIN_CONTACT, closest_contact, covalent_radii
 from screening.errors import InputError
 from screening.features.network import restore
 from screening.identity import derive_seed
 from screening.structure.cdvae.network import make_network
 from screening.structure.cdvae.sampling import SamplingOptions, generate
-from screening.structure.crystals import structure_of
-from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii
-from screening.structure.target import Proposal
+from screening.structure.request import Proposal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from screening.crystal.crystals import Cell
     from screening.schemas import CheckpointRef
-    from screening.structure.crystals import Cell
-    from screening.structure.target import Target
+    from screening.structure.request import Target
 
 MODEL_CLASS = "screening.structure.cdvae.model:CdvaeModel"
 NAME = "cond-cdvae"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from screening.crystal.crystals import Cell
     from screening.structure.cdvae.network import CondCdvae
-    from screening.structure.crystals import Cell
 
 
 @dataclass(frozen=True)

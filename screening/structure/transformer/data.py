@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.crystal.crystals import Crystal, standardise, transformed
 from screening.elements import column
 from screening.progress import report
-from screening.structure.building import cells_of_table
-from screening.structure.crystals import Crystal, standardise, transformed
+from screening.prototypes.build import cells_of_table
 from screening.structure.transformer.tables import tables
 
 if TYPE_CHECKING:

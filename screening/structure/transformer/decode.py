@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from screening.structure.crystals import Crystal
+from screening.crystal.crystals import Crystal
 from screening.structure.transformer.data import N_BINS, cell_bins, cell_of_bins
 from screening.structure.transformer.network import Batch
 from screening.structure.transformer.tables import tables

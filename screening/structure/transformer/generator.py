@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from screening.crystal.crystals import primitive_cell, structure_of
+from screening.crystal.distances import fingerprint
+from screening.crystal.equality import Comparable, same_crystal
+from screening.crystal.space_groups import LETTERS
 from screening.identity import derive_seed
-from screening.structure.crystals import primitive_cell, structure_of
-from screening.structure.distances import fingerprint
-from screening.structure.equality import Comparable, same_crystal
 from screening.structure.pool import REFUSED
-from screening.structure.spacegroups import LETTERS
-from screening.structure.target import Proposal
+from screening.structure.request import Proposal
 from screening.structure.transformer.model import TransformerModel
 from screening.structure.transformer.sampling import TEMPERATURES, sample
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from screening.structure.target import Target
+    from screening.structure.request import Target
     from screening.structure.transformer.sampling import Sampled
 
 LEAST_SIZE = 16

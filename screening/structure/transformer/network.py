@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from screening.elements import MAX_Z
-from screening.structure.maps.features import element_features
+from screening.features.alphacrystal import element_features
 from screening.structure.transformer.data import N_BINS
 from screening.structure.transformer.tables import N_GROUPS, tables
 

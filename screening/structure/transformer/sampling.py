@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.structure.crystals import primitive_cell, standardise
-from screening.structure.distances import MIN_CONTACT, closest_contact, covalent_radii
+from screening.crystal.crystals import primitive_cell, standardise
+from screening.crystal.distances import MIN_CONTACT, closest_contact, covalent_radii
 from screening.structure.transformer.decode import Given, decode, group_chances
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from screening.structure.crystals import Crystal
+    from screening.crystal.crystals import Crystal
 
 Floats = NDArray[np.float64]
 

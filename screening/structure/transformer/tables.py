@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from screening.structure.spacegroups import LETTERS, SpaceGroup, space_group
+from screening.crystal.space_groups import LETTERS, SpaceGroup, space_group
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,12 +10,12 @@ import torch
 
 from screening import __version__
 from screening.checkpoints import Card, load_checkpoint, save_checkpoint
+from screening.crystal.crystals import structure_of, to_structure
 from screening.errors import InputError
 from screening.features.network import export, restore
 from screening.identity import content_hash
 from screening.metrics.matching import rms_distance
-from screening.structure.building import cells_of_table
-from screening.structure.crystals import structure_of, to_structure
+from screening.prototypes.build import cells_of_table
 from screening.structure.transformer.data import Tokens, tokenise
 from screening.structure.transformer.decode import Given, decode, group_chances
 from screening.structure.transformer.loss import masked_loss

@@ -7,10 +7,10 @@ import torch
 
 from screening.composition import CompositionArray
 from screening.elements import atomic_number
+from screening.generation.autoregressive.train import train_compositions
 from screening.generation.enumeration import Enumeration
-from screening.generation.set_train import train_compositions
+from screening.generation.matgan.train import train_matgan
 from screening.generation.space import ChemicalSpace
-from screening.generation.train import train_matgan
 from screening.training.request import TrainRequest
 
 FAST = {

@@ -143,7 +143,7 @@ def test_the_interval_of_a_share_is_the_bootstrap_of_booleans():
 
 
 def test_validity_is_measured_by_the_shared_rules(checkpoint, formulas_file):
-    from screening.generation.sample import load_sampler
+    from screening.generation.matgan.sample import load_sampler
 
     drawn = load_sampler(str(checkpoint)).sample(1500, seed=7)
     expected = accepted(balance_codes(drawn)).sum() / 1500

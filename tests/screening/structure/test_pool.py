@@ -8,8 +8,8 @@ from screening.schemas import StructureStage
 from screening.structure import Target, build_pool, get_generator
 from screening.structure.pool import FUSION, GENERATORS, OTHERS, WEIGHTS
 from screening.structure.prototypes import PrototypeGenerator
-from screening.structure.random_crystals import RandomGenerator
-from screening.structure.target import Proposal
+from screening.structure.random.generator import RandomGenerator
+from screening.structure.request import Proposal
 
 
 @dataclass

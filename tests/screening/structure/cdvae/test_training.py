@@ -8,12 +8,12 @@ from pymatgen.core import Lattice, Structure
 
 from screening.checkpoints import set_checkpoint_folder
 from screening.errors import CheckpointError, InputError
+from screening.evaluation.cdvae_physics import distance
 from screening.structure import Target, available_generators, build_pool, generator_names
 from screening.structure.cdvae.data import Batch, cells_of, read_crystals
 from screening.structure.cdvae.model import CdvaeGenerator, CdvaeModel
 from screening.structure.cdvae.network import make_network
 from screening.structure.cdvae.options import CdvaeOptions
-from screening.structure.cdvae.physics import distance
 from screening.structure.cdvae.sampling import SamplingOptions
 from screening.structure.cdvae.train import cdvae_loss
 from screening.structure.pool import CHECKPOINTS

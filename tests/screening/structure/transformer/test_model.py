@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from screening.checkpoints import load_checkpoint
+from screening.crystal.crystals import primitive_cell, standardise
+from screening.crystal.space_groups import space_group
 from screening.errors import CheckpointError, InputError
 from screening.structure import Target, build_pool
-from screening.structure.crystals import primitive_cell, standardise
-from screening.structure.spacegroups import space_group
 from screening.structure.transformer.decode import Given, decode, group_chances
 from screening.structure.transformer.generator import TransformerGenerator
 from screening.structure.transformer.model import TransformerModel, count_units
@@ -160,7 +160,7 @@ def test_the_card_and_the_evaluation(trained, textbook_file, small_bank, monkeyp
     card = load_checkpoint(str(trained)).card
     assert 0 <= card.metrics["validation_match"] <= 1
     assert len(card.history["transformer"]["loss"]) == 1  # those with a metric
-    monkeypatch.setattr("screening.structure.bank.Bank.load", lambda _: small_bank)
+    monkeypatch.setattr("screening.prototypes.bank.Bank.load", lambda _: small_bank)
     request = EvaluateRequest(
         textbook_file, checkpoint=str(trained), top_k=3, sample=6, options={"energies": "false"}
     )

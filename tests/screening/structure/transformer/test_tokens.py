@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from screening.crystal.crystals import Crystal, standardise, to_structure
 from screening.metrics.matching import rms_distance
-from screening.structure.crystals import Crystal, standardise, to_structure
 from screening.structure.transformer.data import (
     N_BINS,
     canonical_setting,

@@ -1,0 +1,1 @@
+"""Crystallography: space groups, Wyckoff positions, cells, equality; no method, no model."""

@@ -1,0 +1,1 @@
+"""Measurement of AlphaCrystal: maps, reconstruction and recovery of crystals."""

@@ -1,0 +1,1 @@
+"""Order-free autoregressive model of compositions."""

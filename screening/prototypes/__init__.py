@@ -1,0 +1,1 @@
+"""Library of known prototypes: the bank, retrieval, substitution and ranking."""

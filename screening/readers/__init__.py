@@ -1,0 +1,1 @@
+"""Readers of crystals and compositions from files."""

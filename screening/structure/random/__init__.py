@@ -1,0 +1,1 @@
+"""Random symmetric crystals, a structure generator."""
