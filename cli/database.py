@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from cli.types import CsvFlag, JsonFlag
@@ -60,12 +62,24 @@ def stop() -> None:
 
 
 @app.command()
-def doctor(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Bring documents of older versions up to date first.")
+    ] = False,
+    as_json: JsonFlag = False,
+    as_csv: CsvFlag = False,
+) -> None:
     """Check server, indexes, blobs, tasks, checkpoints and engines; say how to fix each."""
-    from cli.formatting import show
+    from cli.formatting import console, errors, show
     from screening.errors import ScreeningError
+    from stores import open_database
     from stores.doctor import examine
+    from stores.repair import repair
 
+    if fix:
+        place = errors if as_json or as_csv else console
+        for line in repair(open_database()):
+            place.print(line, markup=False)
     findings = examine()
     columns = {"check": "check", "state": "state", "finding": "finding", "fix": "how to fix"}
     show(findings, columns, as_json=as_json, as_csv=as_csv)

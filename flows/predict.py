@@ -15,6 +15,7 @@ from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
 from screening.errors import InputError
 from screening.schemas import StructureDoc, StructureRole
+from stores.standing import distances_to_newest_hull
 
 if TYPE_CHECKING:
     from stores import Database
@@ -112,7 +113,7 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
     }
     documents = list(database.find(StructureDoc, query, blobs=False))
     groups = group_duplicates(documents)
-    above = _above_hull(database, formula)
+    above = distances_to_newest_hull(database, [group[0] for group in groups])
     rows = [_row(group[0], members=group) for group in groups]
     for row in rows:
         row["energy_above_hull"] = above.get(row["structure_id"])
@@ -126,20 +127,6 @@ def _pool(database: Database, campaign_id: str) -> list[StructureDoc]:
     query = {"structure_id": {"$in": names}}
     found = {doc.structure_id: doc for doc in database.find(StructureDoc, query, blobs=False)}
     return [found[name] for name in names]
-
-
-def _above_hull(database: Database, formula: str) -> dict[str, float]:
-    """Distances to the latest hull, by structure."""
-    rows = database.rows(
-        "materials",
-        {"formula_pretty": formula},
-        ["structure_id", "found_as", "energy_above_hull"],
-    )
-    return {
-        name: row["energy_above_hull"]
-        for row in rows
-        for name in (row["structure_id"], *row["found_as"])
-    }
 
 
 def _row(document: StructureDoc, members: list[StructureDoc] | None = None) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from screening.errors import InputError
 from screening.progress import plan
 from screening.schemas import CampaignDoc, CampaignState, Stage, utc_now
 from stores import open_database
-from stores.builders import MaterialsBuilder
-from stores.optimade import build_optimade
+from stores.builders import build_materials
 from stores.queries.documents import campaign_funnel
 
 if TYPE_CHECKING:
@@ -163,19 +162,11 @@ def crystals_for_phonons(
     return sorted(found, key=lambda name: found[name])[:top]
 
 
-def build_materials(hull_ids: list[str], max_above_hull: float) -> None:
-    """Build `materials` and `optimade`."""
-    database = open_database()
-    with database.guard():
-        MaterialsBuilder(database, hull_ids, max_above_hull).build()
-    build_optimade(database)
-
-
 def finish_campaign(
     campaign_id: str | None, hull_ids: list[str], max_above_hull: float
 ) -> dict[str, Any]:
     """Build `materials`, and write the funnel and the state of the campaign, if there is one."""
-    build_materials(hull_ids, max_above_hull)
+    build_materials(open_database(), hull_ids, max_above_hull)
     if campaign_id is not None:
         _close(campaign_id)
     return {"campaign_id": campaign_id, "hull_ids": hull_ids}

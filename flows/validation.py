@@ -15,7 +15,7 @@ from monty.json import MSONable
 from flows import codes
 from flows.calculations import calculated, on_fireworks
 from flows.choice import choose, competing_phases, estimate
-from flows.steps import build_materials, finish, largest_systems
+from flows.steps import finish, largest_systems
 from makers.base import StageSummary
 from makers.hull import DftHullMaker, HullMaker
 from makers.tasks import get_structure
@@ -24,6 +24,7 @@ from screening.errors import InputError
 from screening.phonon import plan_phonons
 from screening.schemas import CampaignDoc, HullDoc, StructureDoc
 from stores import Database, open_database
+from stores.builders import build_materials
 
 if TYPE_CHECKING:
     from jobflow import Job
@@ -61,7 +62,7 @@ def validate_best(
     """Choose candidates for DFT, within the budget, and compute them."""
     del phonons  # only makes this step wait
     database = open_database()
-    build_materials(hull_ids, campaign.hull.max_above_hull)  # to look at, while VASP runs
+    build_materials(database, hull_ids, campaign.hull.max_above_hull)  # to look at, while VASP runs
     rows = database.rows("candidates", {"campaign_id": campaign_id}, ["formula"])
     chosen = choose(database, campaign.validation, hull_ids, [row["formula"] for row in rows])
     return _relaxations(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from makers.relax import engine_spec
 from screening.progress import report
-from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole, StructureStage
+from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole, StructureStage, utc_now
 from screening.schemas.relax import energy_source
 from stores import Database, open_database
+from stores.builders import build_materials
 from stores.queries.documents import subsystems
+from stores.references import searched_sources
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass
@@ -46,18 +51,21 @@ class HullMaker(StageMaker):
     def make(
         self, chemsys: str, campaign_id: str | None = None, *, pressure: float = 0.0
     ) -> StageSummary:
-        """Find duplicates, build the hull, and keep it as a new version in `hulls`."""
+        """Find duplicates, keep the hull as a new version, and place every known crystal on it."""
+        listed = utc_now()
         entries = relaxed_ids(open_database(), chemsys, self.source(), self.of, pressure)
         source = energy_source(self.source(), pressure)
-        return self.run(
-            lambda database: self._build(database, chemsys, entries, source),
+        summary = self.run(
+            lambda database: self._build(database, chemsys, entries, source, listed),
             inputs={"chemsys": chemsys, "entries": entries},
             n_in=len(entries),
             campaign_id=campaign_id,
         )
+        build_materials(open_database(), summary.ids, self.max_above_hull)
+        return summary
 
     def _build(
-        self, database: Database, chemsys: str, entries: list[str], source: str
+        self, database: Database, chemsys: str, entries: list[str], source: str, listed: datetime
     ) -> TaskOutcome:
         from screening.hull import build_hull
         from screening.relax import group_duplicates
@@ -66,6 +74,8 @@ class HullMaker(StageMaker):
         groups = group_duplicates(documents, progress=lambda n, of: report(self.stage, n, of))
         hull = build_hull(chemsys, groups, source)
         hull.version = 1 + _last_version(database, chemsys, source)
+        hull.created = listed  # of two hulls the one with the later entries is the newer
+        hull.searched = searched_sources(database, chemsys, self.of)
         database.patch(StructureDoc, _duplicates(groups))
         near = [
             entry for entry in hull.entries
@@ -100,7 +110,7 @@ class DftHullMaker(HullMaker):
         return self.engine
 
     def _build(
-        self, database: Database, chemsys: str, entries: list[str], source: str
+        self, database: Database, chemsys: str, entries: list[str], source: str, listed: datetime
     ) -> TaskOutcome:
         query = {"structure_id": {"$in": entries}, "nelements": 1}
         there = {row["chemsys"] for row in database.rows("structures", query, ["chemsys"])}
@@ -108,7 +118,7 @@ class DftHullMaker(HullMaker):
         if missing:
             text = f"no hull: {self.engine} has no energy of {', '.join(missing)}"
             return TaskOutcome(unit="structures", counted=False, data={"reason": text})
-        outcome = super()._build(database, chemsys, entries, source)
+        outcome = super()._build(database, chemsys, entries, source, listed)
         outcome.counted = False
         return outcome
 

@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
-from screening.schemas import OriginDoc, Stage, StructureDoc, StructureRole, StructureStage
+from screening.checkpoints import read_card
+from screening.schemas import (
+    OriginDoc,
+    Stage,
+    StructureDoc,
+    StructureRole,
+    StructureStage,
+)
 from stores import Database, open_database
 from stores.queries.documents import subsystems
+from stores.references import SEARCHED, bank_source
 
 
 @dataclass
@@ -65,7 +73,14 @@ class ReferencesMaker(StageMaker):
             outcome.ids.append(document.structure_id)
         outcome.ids += imported
         outcome.n_out = len(outcome.ids)
+        outcome.data[SEARCHED] = {"chemsys": chemsys, "sources": self._sources()}
         return outcome
+
+    def _sources(self) -> list[dict[str, Any]]:
+        """Name what was searched for known phases, with its date."""
+        if not self.known_phases:
+            return []
+        return [bank_source(read_card(self.checkpoint)).model_dump(mode="json")]
 
 
 def _imported(database: Database, chemsys: str) -> list[str]:

@@ -6,26 +6,37 @@ from typing import TYPE_CHECKING, Any
 
 from maggma.core import Builder
 
-from screening.identity import make_id
-from screening.schemas import MaterialDoc
+from screening.hull.coverage import n_references, systems_without_reference
+from screening.hull.standing import is_stable, material_id, revise
+from screening.schemas import HullDoc, MaterialDoc, utc_now
+from stores.optimade import build_optimade
+from stores.standing import crystals_of, newest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from screening.hull.standing import Standing
+    from screening.schemas.hull import HullEntry
     from stores.database import Database
 
-STABLE = 1e-6
-"""Largest distance to the hull of a stable entry (eV/atom): rounding only."""
 _STRUCTURE_FIELDS = [
     "structure_id", "formula", "chemsys", "elements", "nelements", "nsites", "volume_per_atom",
     "density", "symmetry", "structure", "origins", "role", "relaxation.engine",
     "dft.calculations.uuid",
 ]  # fmt: skip
+_PHONON_FIELDS = ["structure_id", "verdict", "min_frequency", "dft.calculations.uuid"]
+_REPLACED = (
+    "formation_energy_per_atom", "energy_above_hull", "is_stable", "hull_id", "hull_created",
+    "decomposes_to", "superseded_by",
+)  # fmt: skip
+"""Fields that a newer hull changes of a material that is no entry of its own any more."""
 
 
 class MaterialsBuilder(Builder):
     """Joins hulls, structures, phonons and candidates into `materials`.
 
+    Each chemical system is described by the newest hull that holds it, whichever hulls are named,
+    and every material of it is written again: builders in any order leave the same documents.
     Reading and writing happen in `get_items` and `update_targets`; `process_item` is pure.
 
     Parameters
@@ -33,9 +44,9 @@ class MaterialsBuilder(Builder):
     database
         The database.
     hull_ids
-        Hulls whose crystals are built.
+        Hulls whose chemical systems are built.
     max_above_hull
-        Crystals farther above the hull (eV/atom) are left out.
+        Crystals farther above the hull (eV/atom) do not become materials; those that are, stay.
     """
 
     def __init__(
@@ -44,6 +55,7 @@ class MaterialsBuilder(Builder):
         self.database = database
         self.hull_ids = hull_ids
         self.max_above_hull = max_above_hull
+        self._standings: dict[str, dict[str, Any]] = {}
         names = ("hulls", "structures", "phonons", "candidates")
         super().__init__(
             sources=[database.store(name) for name in names],
@@ -61,85 +73,87 @@ class MaterialsBuilder(Builder):
     def build(self) -> int:
         """Build everything in this process, without the logging that maggma's `run` sets up.
 
+        A hull that another process has written meanwhile is taken into account: whoever ends last
+        has seen it.
+
         Returns
         -------
         Number of documents.
         """
-        items = [made for item in self.get_items() if (made := self.process_item(item))]
-        self.update_targets(items)
-        return len(items)
+        while True:
+            plan = newest_of(self.database, self.hull_ids)
+            items = [made for item in self.get_items() if (made := self.process_item(item))]
+            self.update_targets(items)
+            if newest_of(self.database, self.hull_ids) == plan:
+                return len(items)
 
     def get_items(self) -> Iterator[dict[str, Any]]:
         """Yield one entry of a hull with all that is known about its crystal."""
-        hulls, structures, phonons, candidates = self.sources
-        for hull in hulls.query({"hull_id": {"$in": self.hull_ids}}):
-            entries = [
-                entry
-                for entry in hull["entries"]
-                if entry["energy_above_hull"] <= self.max_above_hull
-            ]
-            wanted = [member for entry in entries for member in entry["members"]]
-            found = {
-                row["structure_id"]: row
-                for row in structures.query({"structure_id": {"$in": wanted}}, [*_STRUCTURE_FIELDS])
+        for hull_id, systems in newest_of(self.database, self.hull_ids).items():
+            for hull in self.sources[0].query({"hull_id": hull_id}):
+                yield from self._items_of(HullDoc.model_validate(_without_id(hull)), systems)
+
+    def _items_of(self, hull: HullDoc, systems: set[str]) -> Iterator[dict[str, Any]]:
+        _, structures, phonons, candidates = self.sources
+        described = crystals_of(self.database, hull, systems)
+        revision = revise(hull, systems, list(described.values()), self.max_above_hull)
+        names = {entry.entry_id: entry.formula for entry in hull.entries}
+        for key, crystal in described.items():
+            standing = revision.standings.get(crystal.structure_id)
+            if standing is not None:
+                self._standings[key] = _replaced(standing, hull, names)
+        members = [member for entry in revision.entries for member in _members(entry)]
+        query = {"structure_id": {"$in": members}}
+        found = {row["structure_id"]: row for row in structures.query(query, [*_STRUCTURE_FIELDS])}
+        verdicts = {row["structure_id"]: row for row in phonons.query(query, [*_PHONON_FIELDS])}
+        compositions = _by_formula(candidates, [entry.formula for entry in revision.entries])
+        ground = _grounds(hull, {"-".join(sorted(e.composition)) for e in revision.entries})
+        for entry in revision.entries:
+            yield {
+                "hull": hull,
+                "entry": entry,
+                "names": names,
+                "members": [found[name] for name in _members(entry) if name in found],
+                "phonon": next((verdicts[n] for n in _members(entry) if n in verdicts), None),
+                "candidates": compositions.get(entry.formula, []),
+                "ground": ground["-".join(sorted(entry.composition))],
             }
-            verdicts = {
-                row["structure_id"]: row
-                for row in phonons.query(
-                    {"structure_id": {"$in": wanted}},
-                    ["structure_id", "verdict", "min_frequency", "dft.calculations.uuid"],
-                )
-            }
-            compositions = _by_formula(candidates, [entry["formula"] for entry in entries])
-            names = {entry["entry_id"]: entry["formula"] for entry in hull["entries"]}
-            for entry in entries:
-                yield {
-                    "hull": {
-                        "pressure": hull.get("pressure", 0.0),
-                        **{key: hull[key] for key in ("hull_id", "created", "energy_source")},
-                    },
-                    "entry": entry,
-                    "names": names,
-                    "members": [found[name] for name in entry["members"] if name in found],
-                    "phonon": verdicts.get(entry["entry_id"]),
-                    "candidates": compositions.get(entry["formula"], []),
-                }
 
     def process_item(self, item: dict[str, Any]) -> dict[str, Any] | None:
         """Make the document of one entry; None when no candidate is this crystal."""
         entry, hull, phonon = item["entry"], item["hull"], item["phonon"]
         members = {row["structure_id"]: row for row in item["members"]}
-        best = members.get(entry["entry_id"])
+        best = members.get(entry.entry_id)
         found = [row for row in item["members"] if row["role"] == "candidate"]
         if best is None or not found:
             return None
-        known = [name for name, row in members.items() if row["role"] in {"competing", "imported"}]
         origins = sorted(
             (origin for row in found for origin in row["origins"]),
             key=lambda origin: (origin["rank"], origin["method"]),
         )
         document = MaterialDoc(
-            material_id=make_id("mat", entry["entry_id"]),
-            structure_id=entry["entry_id"],
+            material_id=material_id(entry.entry_id),
+            structure_id=entry.entry_id,
             found_as=[row["structure_id"] for row in found],
             campaign_ids=sorted({row["campaign_id"] for row in item["candidates"]}),
             candidate_ids=sorted({row["candidate_id"] for row in item["candidates"]}),
             volume=best["volume_per_atom"] * best["nsites"],
-            energy_source=hull["energy_source"],
-            pressure=hull["pressure"],
-            enthalpy_per_atom=entry.get("enthalpy_per_atom"),
-            is_stable=entry["energy_above_hull"] <= STABLE,
-            hull_id=hull["hull_id"],
-            hull_created=hull["created"],
-            decomposes_to=_formulas(entry["decomposition"], item["names"]),
+            energy_source=hull.energy_source,
+            pressure=hull.pressure,
+            enthalpy_per_atom=entry.enthalpy_per_atom,
+            is_stable=is_stable(entry.energy_above_hull),
+            hull_id=hull.hull_id,
+            hull_created=hull.created,
+            decomposes_to=_formulas(entry.decomposition, item["names"]),
             dynamic_stability=phonon["verdict"] if phonon else None,
             min_frequency=phonon["min_frequency"] if phonon else None,
-            known=bool(known),
-            known_source=known[0] if known else "known phases on the hull",
+            phonon_of=phonon["structure_id"] if phonon else None,
             predicted_formation_energy_per_atom=_predicted(item["candidates"]),
             task_ids=[*_task_ids(best), *_task_ids(phonon)],
             origins=origins,
             method=origins[0]["method"] if origins else "unknown",
+            **item["ground"],
+            **_known(entry, hull),
             **_copied(entry, best),
         )
         return document.model_dump()
@@ -152,6 +166,31 @@ class MaterialsBuilder(Builder):
         changed = [item for item in items if _differs(item, old.get(item["material_id"]))]
         if changed:
             target.update(changed)
+        self._write_standings()
+
+    def _write_standings(self) -> None:
+        """Set what the newest hull says of materials that are no entry of their own any more."""
+        standings, self._standings = self._standings, {}
+        query = {"material_id": {"$in": list(standings)}}
+        fields = ["material_id", *_REPLACED]
+        for row in list(self.database.rows("materials", query, fields)):
+            if not _differs(standings[row["material_id"]], row):
+                del standings[row["material_id"]]
+        now = utc_now()
+        self.database.patch(
+            MaterialDoc, {key: {**row, "last_updated": now} for key, row in standings.items()}
+        )
+
+
+def build_materials(database: Database, hull_ids: list[str], max_above_hull: float) -> None:
+    """Build `materials` of the systems of these hulls, and what OPTIMADE serves of them."""
+    with database.guard():
+        MaterialsBuilder(database, hull_ids, max_above_hull).build()
+    build_optimade(database)
+
+
+def _without_id(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "_id"}
 
 
 def _by_formula(candidates: Any, formulas: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -163,7 +202,50 @@ def _by_formula(candidates: Any, formulas: list[str]) -> dict[str, list[dict[str
     return groups
 
 
-def _copied(entry: dict[str, Any], best: dict[str, Any]) -> dict[str, Any]:
+def _members(entry: HullEntry) -> list[str]:
+    """List the structures that are a crystal, the lowest first."""
+    return list(dict.fromkeys([entry.entry_id, *entry.members]))
+
+
+def _replaced(standing: Standing, hull: HullDoc, names: dict[str, str]) -> dict[str, Any]:
+    """Fields of a material that is no entry of its own of the newest hull."""
+    values = (
+        standing.formation_energy_per_atom, standing.energy_above_hull, False, hull.hull_id,
+        hull.created, _formulas(standing.decomposition, names), standing.superseded_by,
+    )  # fmt: skip
+    return dict(zip(_REPLACED, values, strict=True))
+
+
+def _grounds(hull: HullDoc, systems: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Say for each chemical system which references its distances rest on."""
+    return {
+        system: {
+            "n_references": n_references(hull.entries, system.split("-")),
+            "systems_without_reference": systems_without_reference(hull.entries, system.split("-")),
+        }
+        for system in systems
+    }
+
+
+def _known(entry: HullEntry, hull: HullDoc) -> dict[str, Any]:
+    """Say whether a crystal is among the known phases of the sources that were searched."""
+    known = list(entry.known_as)
+    searched = [
+        source.model_copy(update={"matches": bool(known), "identifiers": known})
+        if source.scope == "crystals"
+        else source
+        for source in hull.searched
+    ]
+    names = ", ".join(f"{one.name} ({one.date:%Y-%m-%d})" for one in searched)
+    return {
+        "known": bool(known) if known or searched else None,
+        "known_source": names or None,
+        "known_as": known,
+        "searched": searched,
+    }
+
+
+def _copied(entry: HullEntry, best: dict[str, Any]) -> dict[str, Any]:
     """Fields that are taken over as they are."""
     from pymatgen.core import Composition
 
@@ -173,7 +255,7 @@ def _copied(entry: dict[str, Any], best: dict[str, Any]) -> dict[str, Any]:
         "formula_pretty": best["formula"],
         "formula_anonymous": Composition(best["formula"]).anonymized_formula,
         **{name: best[name] for name in names},
-        **{name: entry[name] for name in energies},
+        **{name: getattr(entry, name) for name in energies},
     }
 
 

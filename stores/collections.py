@@ -63,7 +63,11 @@ _ALL = (
         "tasks",
         TaskRecord,
         "task_key",
-        (("campaign_ids", "stage", "state"), ("state", "heartbeat")),
+        (
+            ("campaign_ids", "stage", "state"),
+            ("state", "heartbeat"),
+            ("provenance.maker", "summary.data.searched.chemsys"),
+        ),
     ),
     Collection("batches", BatchDoc, "batch_id"),
     Collection("verdicts", VerdictBatchDoc, "verdict_id", (("batch_id",),)),
@@ -100,7 +104,11 @@ _ALL = (
         "hulls",
         HullDoc,
         "hull_id",
-        (("chemsys", "energy_source", "version"), ("entries.members", "-created")),
+        (
+            ("chemsys", "energy_source", "version"),
+            ("energy_source", "chemsys", "created", "hull_id"),
+            ("entries.members", "-created"),
+        ),
     ),
     Collection(
         "materials",

@@ -47,7 +47,13 @@ def examine_quickly(database: Database) -> list[Finding]:
 
 
 def _of_database(database: Database) -> list[Finding]:
-    checks: tuple[Callable[[Database], Finding], ...] = (_indexes, _memory, _tasks, _campaigns)
+    checks: tuple[Callable[[Database], Finding], ...] = (
+        _indexes,
+        _memory,
+        _tasks,
+        _campaigns,
+        _values,
+    )
     found = f"{database.where}, MongoDB {server_version(database)}"
     return [_finding("database", found), *(check(database) for check in checks)]
 
@@ -104,6 +110,22 @@ def _campaigns(database: Database) -> Finding:
         names = ", ".join(f"{row['name']} ({row['state']})" for row in rows[:5])
         return _finding("campaigns", f"not finished: {names}", "`screening resume NAME`")
     return _finding("campaigns", "all finished")
+
+
+def _values(database: Database) -> Finding:
+    from stores.repair import outdated
+
+    faults = outdated(database)
+    if faults.n_materials or faults.hull_ids or faults.searches:
+        return _finding(
+            "hull values",
+            f"{faults.n_materials} crystals have values of an older hull or an older version; "
+            f"{len(faults.hull_ids)} hulls and {len(faults.searches)} searches do not say what "
+            "they rest on",
+            "`screening db doctor --fix`",
+            bad=bool(faults.n_materials),
+        )
+    return _finding("hull values", "every crystal has the value of the newest hull of its system")
 
 
 def _blobs(database: Database) -> Finding:

@@ -12,6 +12,7 @@ import numpy as np
 from screening.elements import atomic_number, column
 from screening.engines.base import GPA_PER_EV_A3
 from screening.errors import InputError
+from screening.hull.coverage import n_references, systems_without_reference
 from screening.hull.entry import PhaseEntry
 from screening.hull.facets import LowerHull, fractions
 from screening.hull.plausible import implausible
@@ -101,6 +102,8 @@ def build_hull(
         version=version,
         n_entries=len(placed),
         entries=placed,
+        n_references=n_references(placed, elements),
+        systems_without_reference=systems_without_reference(placed, elements),
     )
 
 
@@ -206,6 +209,7 @@ def _place(
             decomposition=decomposition,
             role=entry.role,
             members=list(entry.members),
+            known_as=list(entry.known),
         )
         for entry, energy, distance, decomposition in zip(
             entries, formation, distances, decompositions, strict=True

@@ -34,6 +34,8 @@ class PhaseEntry:
         candidate (also when only one of the members is), element, competing or imported.
     members
         Structures that are this crystal, `entry_id` included; empty where nobody looked.
+    known
+        Members that are elements, known phases or imported structures.
     pressure
         Pressure at which it was relaxed (GPa).
     enthalpy_per_atom
@@ -48,6 +50,7 @@ class PhaseEntry:
     members: tuple[str, ...] = ()
     pressure: float = 0.0
     enthalpy_per_atom: float | None = None
+    known: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pressure and self.enthalpy_per_atom is None:
@@ -113,4 +116,5 @@ class PhaseEntry:
             tuple(doc.structure_id for doc in group),
             relaxation.pressure,
             relaxation.enthalpy_per_atom,
+            tuple(doc.structure_id for doc in group if doc.role != "candidate"),
         )

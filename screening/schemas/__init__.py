@@ -14,7 +14,7 @@ from screening.schemas.candidate import CandidateDoc
 from screening.schemas.energy import FormationEnergyDoc
 from screening.schemas.generation import GenerationDoc
 from screening.schemas.gpaw import GpawDoc
-from screening.schemas.hull import HullDoc, HullEntry
+from screening.schemas.hull import HullDoc, HullEntry, ReferenceSource
 from screening.schemas.material import MaterialDoc
 from screening.schemas.phonon import PhononDoc, PhononVerdict
 from screening.schemas.relax import RelaxationDoc, RelaxState
@@ -53,6 +53,7 @@ __all__ = [
     "PhononDoc",
     "PhononVerdict",
     "Provenance",
+    "ReferenceSource",
     "RelaxState",
     "RelaxationDoc",
     "SpaceGroupDoc",

@@ -1,10 +1,29 @@
 """A versioned convex hull of one chemical system, from one source of energies."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
 from screening.schemas.base import Document, Provenance, utc_now
+
+
+class ReferenceSource(Document):
+    """One source that was searched for known phases, and what it says of a crystal."""
+
+    name: str = Field(description="Source, such as the prototype bank or an imported file")
+    date: datetime = Field(description="Date of the source, or of its import (UTC)")
+    scope: Literal["crystals", "compositions"] = Field(
+        "crystals", description="Whether the source lists crystals, or compositions only"
+    )
+    matches: bool | None = Field(
+        None,
+        description="Whether the source holds this crystal or composition; None on a hull, which "
+        "is of many crystals",
+    )
+    identifiers: list[str] = Field(
+        default_factory=list, description="Entries of the source that match"
+    )
 
 
 class HullEntry(Document):
@@ -36,6 +55,10 @@ class HullEntry(Document):
         default_factory=list,
         description="Structures that are this crystal, entry_id (the lowest energy) included",
     )
+    known_as: list[str] = Field(
+        default_factory=list,
+        description="Members that are elements, known phases or imported structures",
+    )
 
 
 class HullDoc(Document):
@@ -51,5 +74,17 @@ class HullDoc(Document):
     version: int = Field(1, description="1 for the first hull of this system and source, then up")
     n_entries: int = Field(description="Number of entries")
     entries: list[HullEntry] = Field(description="All entries")
-    created: datetime = Field(default_factory=utc_now, description="When it was computed (UTC)")
+    n_references: int | None = Field(
+        None, description="Reference compounds among the entries; None in older documents"
+    )
+    systems_without_reference: list[str] = Field(
+        default_factory=list,
+        description="Binary and ternary systems of this one with no reference compound",
+    )
+    searched: list[ReferenceSource] = Field(
+        default_factory=list, description="Sources that were searched for known phases"
+    )
+    created: datetime = Field(
+        default_factory=utc_now, description="When its entries were listed (UTC)"
+    )
     provenance: Provenance | None = Field(None, description="Where the document comes from")

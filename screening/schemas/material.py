@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from screening.schemas.base import Document, utc_now
+from screening.schemas.hull import ReferenceSource
 from screening.schemas.structure import OriginDoc, SpaceGroupDoc
 
 
@@ -43,21 +44,49 @@ class MaterialDoc(Document):
     energy_above_hull: float = Field(
         description="Distance to the hull, of enthalpies at a pressure (eV/atom)"
     )
-    is_stable: bool = Field(description="Whether it is on the hull named by hull_id")
-    hull_id: str = Field(description="The hull: these entries, of this date")
+    is_stable: bool = Field(
+        description="Whether it is on the hull named by hull_id; false once it is superseded"
+    )
+    superseded_by: str | None = Field(
+        None,
+        description="What replaces it: a material of lower energy that is the same crystal, or a "
+        "newer hull that no longer has the crystal among its entries; None while it is current",
+    )
+    hull_id: str = Field(description="The newest hull of its system: these entries, of this date")
     hull_created: datetime = Field(description="Date of the hull (UTC)")
     decomposes_to: dict[str, float] = Field(
         default_factory=dict, description="Formulas of the competing phases, atomic fractions"
+    )
+    n_references: int | None = Field(
+        None,
+        description="Reference compounds that the hull has in the system of this crystal and its "
+        "subsystems; None in older documents",
+    )
+    systems_without_reference: list[str] = Field(
+        default_factory=list,
+        description="Binary and ternary systems of its elements with no reference compound on the "
+        "hull: the distance may be too small",
     )
     dynamic_stability: str | None = Field(
         None, description="Verdict of the phonons: stable, marginal, unstable, not_converged"
     )
     min_frequency: float | None = Field(None, description="Lowest phonon frequency (THz)")
+    phonon_of: str | None = Field(
+        None, description="Structure that the phonons are of: this one, or one that it replaces"
+    )
     known: bool | None = Field(
-        None, description="Whether it matches a known phase; None when nothing was compared"
+        None,
+        description="Whether it matches a known phase of the searched sources; None when no source "
+        "was searched",
     )
     known_source: str | None = Field(
-        None, description="The known phase that it matches, or the source it was compared with"
+        None, description="The sources that were searched, with their dates"
+    )
+    known_as: list[str] = Field(
+        default_factory=list, description="Known phases that are this crystal (structure_id)"
+    )
+    searched: list[ReferenceSource] = Field(
+        default_factory=list, description="The same sources, and what each says of this crystal"
     )
     predicted_formation_energy_per_atom: float | None = Field(
         None, description="What the composition model said (eV/atom)"

@@ -14,7 +14,7 @@ from pymongo.errors import ExecutionTimeout
 from screening.composition import pretty_formula
 from screening.elements import symbols
 from screening.errors import InputError
-from stores.builders import STABLE
+from screening.hull.standing import STABLE
 from stores.filters import parse_filter
 from stores.queries.documents import MATERIAL_FIELDS, Page, find, subsystems
 

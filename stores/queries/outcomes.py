@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from screening.hull.standing import STABLE
 from screening.schemas import Stage, State
-from stores.builders import STABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
