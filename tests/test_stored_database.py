@@ -8,6 +8,7 @@ from screening.schemas import CampaignState, MaterialDoc, TaskRecord
 from stores.blobs import missing_blobs
 from stores.collections import COLLECTIONS
 from stores.queries.lineage import lineage
+from stores.repair import repair
 
 ORDER = (
     "generation", "validity", "energy", "candidates", "symmetry", "structure", "references",
@@ -78,3 +79,15 @@ def test_running_the_campaign_again_executes_nothing(earlier_database):
     if len(unchanged) == len(ORDER):
         assert not executed
         assert len(list(earlier_database.rows("campaigns"))) == 1
+
+
+def test_the_doctor_says_what_earlier_verdicts_rest_on(earlier_database):
+    before = {m.material_id: m for m in earlier_database.find(MaterialDoc)}
+    assert len(repair(earlier_database)) == 3
+    for material in earlier_database.find(MaterialDoc):
+        old = before[material.material_id]
+        assert material.energy_above_hull == old.energy_above_hull
+        assert material.known is not None
+        assert "prototype bank 'prototypes'" in material.known_source
+        assert material.n_references is not None
+    assert repair(earlier_database) == []
