@@ -1,4 +1,5 @@
 # make demo: environment, install, one small campaign, report.  make test: environment, install, tests.
+# make docs: the documentation as HTML, in build/site.
 # make assets: the figures of the web pages (npm).  make wheel: a wheel that holds them.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -14,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 BUNDLE := dashboard/static/bundle/site.js
 FRONTEND := $(addprefix dashboard/frontend/,package.json package-lock.json vite.config.js) $(wildcard dashboard/frontend/src/*)
 
-.PHONY: help install assets wheel demo test test-slow lint format benchmarks clean
+.PHONY: help install assets wheel demo test test-slow lint format docs benchmarks clean
 
 help:
 	@grep -E '^# make' Makefile | sed 's/^# //'
@@ -66,6 +67,10 @@ lint: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: install
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
+	@echo "open build/site/index.html"
 
 benchmarks: install
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt '.[bench]'

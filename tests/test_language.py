@@ -1,0 +1,70 @@
+"""English of docstrings, help and pages: the worst patterns do not come back.
+
+A title is a noun phrase with its technical noun first, or an imperative. Counts may only fall:
+lower a ceiling when you have mended some.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("screening", "stores", "makers", "flows", "db_config", "dashboard", "cli")
+START = ("index.md", "howto.md", "explanation.md", "glossary.md")
+CEILINGS = {
+    r"^(What|How|Which|Whether|Where|Why|Those|That)\b(?!.*\?)": 212,
+    r"^(Most|Fewest|Least) \w+": 5,
+    r"\bso many\b": 14,
+    r"\b(likeliest|commonest|surest)\b": 40,
+}
+"""Pattern -> number of docstrings with it that are left to be mended."""
+
+
+def docstrings():
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            if "node_modules" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
+                    text = ast.get_docstring(node)
+                    if text:
+                        name = getattr(node, "name", "module")
+                        yield f"{path.relative_to(ROOT)}:{name}", text
+
+
+@pytest.mark.parametrize("pattern", CEILINGS)
+def test_docstrings(pattern):
+    places = [place for place, text in docstrings() if re.search(pattern, text, re.MULTILINE)]
+    assert len(places) <= CEILINGS[pattern], places
+
+
+def pages():
+    return [
+        *(ROOT / "docs" / name for name in START),
+        *(ROOT / "docs" / "start").glob("*.md"),
+        ROOT / "README.md",
+    ]
+
+
+def sentences(path):
+    """Sentences of the prose of a page: no code, tables, headings or lists of links."""
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if not re.match(r"    |\||#|:?- |!\[|\d\. ", line)]
+    prose = re.sub(r"\]\([^)]*\)", "]", "\n".join(lines)).replace(":   ", "")
+    for paragraph in re.split(r"\n\s*\n", prose):
+        yield from (s for s in re.split(r"(?<=[.!?:])\s+", " ".join(paragraph.split())) if s)
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_sentences_of_the_first_pages_are_short(path):
+    long = [text for text in sentences(path) if len(text.split()) > 28]
+    assert not long
+
+
+def test_links_of_the_first_files_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), f"{name}: {target}"
