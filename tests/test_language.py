@@ -6,6 +6,7 @@ lower a ceiling when you have mended some.
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("screening", "stores", "makers", "flows", "db_config", "dashboard", "cli")
 START = ("index.md", "howto.md", "explanation.md", "glossary.md")
 CEILINGS = {
-    r"^(What|How|Which|Whether|Where|Why|Those|That)\b(?!.*\?)": 212,
-    r"^(Most|Fewest|Least) \w+": 5,
+    r"^(What|How|Which|Whether|Where|Why|Those|That)\b(?!.*\?)": 350,
+    r"^(Most|Fewest|Least) \w+": 40,
     r"\bso many\b": 14,
     r"\b(likeliest|commonest|surest)\b": 40,
 }
@@ -35,9 +36,23 @@ def docstrings():
                         yield f"{path.relative_to(ROOT)}:{name}", text
 
 
+def beginnings(text):
+    """First line of a docstring, and of what it says of each argument or attribute."""
+    lines = text.splitlines()
+    return [
+        line.strip()
+        for before, line in pairwise(["", *lines])
+        if line and (line == lines[0] or (line[0] == " " and before and before[0] != " "))
+    ]
+
+
 @pytest.mark.parametrize("pattern", CEILINGS)
 def test_docstrings(pattern):
-    places = [place for place, text in docstrings() if re.search(pattern, text, re.MULTILINE)]
+    places = [
+        place
+        for place, text in docstrings()
+        if any(re.search(pattern, line) for line in beginnings(text))
+    ]
     assert len(places) <= CEILINGS[pattern], places
 
 
