@@ -19,6 +19,7 @@ from screening.crystal.space_groups import space_group
 from screening.crystal.wyckoff_occupations import tables
 from screening.elements import column, symbols
 from screening.metrics.contacts import CONTACT_TOLERANCE
+from screening.structure.alphacrystal.assignment import Assignment, MapTarget, Problem
 from screening.structure.alphacrystal.data import inputs_of
 from screening.structure.alphacrystal.fitness import contacts_of, score_all
 from screening.structure.alphacrystal.geometry import distances_of_genes
@@ -27,9 +28,6 @@ from screening.structure.alphacrystal.model import MapModel
 from screening.structure.alphacrystal.reconstruct import draw_assignments
 from screening.structure.alphacrystal.search import AlgorithmName, Search, find
 from screening.structure.alphacrystal.search_problem import (
-    Assignment,
-    MapTarget,
-    Problem,
     crystal_of_genes,
     gene_count,
     make_problem,

@@ -234,7 +234,7 @@ def _address(node: LineageNode, material: str) -> str | None:
 
 def _words(node: LineageNode) -> str:
     """Tell the most important of a document."""
-    from dashboard.pages.templating import number
+    from dashboard.pages.filters import number
 
     facts = node.facts
     energy = facts.get("energy_per_atom")

@@ -23,7 +23,7 @@ from screening.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from screening.balance.rules import Options, Rules
+    from screening.balance.tables import Options, Rules
 
     Ints: TypeAlias = NDArray[np.int64]
     Floats: TypeAlias = NDArray[np.float64]

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+REFUSED = 0.25
+"""Fingerprint difference above which two crystals are not offered to StructureMatcher.
+
+Measured: of 11,939 pairs of equal composition above it, StructureMatcher's defaults accept none.
+"""
+
 _SLACK = 1e-6
 """Tolerances are wider by so much here than in pymatgen: rounding must not refuse a pair."""
 _TRANSLATION = 0.25

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from screening.checkpoints.io import file_sha256
 from screening.crystal.crystals import standardise, structure_of
 from screening.crystal.isopointal import canonical_label, label_name
+from screening.crystal.limits import DEFAULT_MAX_ATOMS
 from screening.elements import symbols
 from screening.errors import InputError
 from screening.metrics.matching import TOLERANCES, Matches
@@ -22,7 +23,7 @@ from screening.prototypes.build import cells_of_table
 from screening.prototypes.ranker import Ranker
 from screening.prototypes.train import BankOptions, learn
 from screening.structure.prototypes import PrototypeGenerator
-from screening.structure.request import DEFAULT_MAX_ATOMS, Target
+from screening.structure.request import Target
 from screening.training.data import (
     STRUCTURE_COLUMNS,
     canonical_formulas,

@@ -16,6 +16,7 @@ from screening.composition import CompositionArray
 from screening.crystal.crystals import primitive_cell, standardise, structure_of
 from screening.crystal.distances import closest_contact
 from screening.crystal.isopointal import canonical_label, label_name
+from screening.crystal.limits import DEFAULT_MAX_ATOMS
 from screening.elements import symbols
 from screening.errors import InputError
 from screening.metrics.intervals import bootstrap_interval
@@ -25,7 +26,7 @@ from screening.prototypes.bank import Bank
 from screening.prototypes.build import cells_of_table
 from screening.structure.pool import Once, build_pool
 from screening.structure.prototypes import PrototypeGenerator
-from screening.structure.request import DEFAULT_MAX_ATOMS, Target
+from screening.structure.request import Target
 from screening.structure.transformer.decode import group_chances
 from screening.structure.transformer.generator import TransformerGenerator
 from screening.structure.transformer.model import TransformerModel

@@ -18,6 +18,7 @@ from screening.composition import CompositionArray
 from screening.elements import symbols
 from screening.errors import InputError
 from screening.generation.enumeration import Enumeration
+from screening.generation.networks import CHECKPOINTS, NETWORKS
 from screening.generation.representation import element_numbers
 from screening.generation.space import ChemicalSpace
 from screening.identity import derive_seed
@@ -30,15 +31,6 @@ if TYPE_CHECKING:
 METHODS = ("autoregressive", "enumeration", "formulas", "matgan")
 """Names of the generators."""
 
-CHECKPOINTS = {"autoregressive": "compositions", "matgan": "matgan"}
-"""Methods that need a trained network, and the bundled checkpoint of each."""
-
-NETWORKS = {
-    "screening.generation.autoregressive.model:SetModel": "autoregressive",
-    "screening.generation.matgan.model:SlotGenerator": "matgan",
-    "screening.generation.matgan.model:ConvGenerator": "matgan",
-}
-"""Model on a checkpoint's card -> the method that it belongs to."""
 
 LIMITS = {
     "enumeration": {"min_elements": 2, "max_elements": 4, "max_atoms": 20},
@@ -168,7 +160,7 @@ class NetworkGenerator(_Batches):
 
     def batch(self, number: int) -> CompositionArray:
         """Make batch `number`: reduced compositions, each once, in the order of sampling."""
-        from screening.generation.matgan.sample import load_sampler
+        from screening.generation.samplers import load_sampler
 
         seed = derive_seed(self.seed, self.name, number)
         sampler = load_sampler(self.checkpoint, self.temperature, self.amount_temperature)

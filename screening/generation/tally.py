@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.composition import CompositionArray
-    from screening.generation.evaluate import Options, Reference
+    from screening.generation.reference import Options, Reference
 
 
 class Tally:

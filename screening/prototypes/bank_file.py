@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.checkpoints import Card
-    from screening.prototypes.bank import Bank
+    from screening.prototypes.arrays import PrototypeArrays
 
 BANK_CLASS = "screening.prototypes.bank:Bank"
 SEEN = "seen_formulas"
@@ -44,7 +44,7 @@ def read_bank(name: str) -> dict[str, Any]:
     return {**arrays, "model": model, "ref": checkpoint.card.ref()}
 
 
-def bank_tensors(bank: Bank) -> dict[str, NDArray[Any]]:
+def bank_tensors(bank: PrototypeArrays) -> dict[str, NDArray[Any]]:
     """All tensors of a bank's checkpoint: arrays, model, and fingerprints of the formulas."""
     from screening.training.data import fingerprints
 
@@ -52,6 +52,6 @@ def bank_tensors(bank: Bank) -> dict[str, NDArray[Any]]:
     return {**arrays, **bank.model.to_tensors(), SEEN: fingerprints(bank.formulas)}
 
 
-def write_bank(bank: Bank, folder: Path, card: Card) -> Card:
+def write_bank(bank: PrototypeArrays, folder: Path, card: Card) -> Card:
     """Write a bank and its card; returns the card with the digest filled in."""
     return save_checkpoint(folder, bank_tensors(bank), card)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from screening.crystal.crystals import Crystal
-    from screening.prototypes.bank import Bank
+    from screening.prototypes.arrays import PrototypeArrays
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -154,7 +154,7 @@ class Recolourings:
         The bank.
     """
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(self, bank: PrototypeArrays) -> None:
         self._bank = bank
         lengths = np.diff(bank.orbit_start)
         self._lengths = lengths.astype(np.int64)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from screening.prototypes.bank import Bank
-    from screening.prototypes.lookup import Family
+    from screening.prototypes.family import Family
 
 Floats = NDArray[np.float64]
 

@@ -27,7 +27,7 @@ from screening.elements import MAX_Z, column
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from screening.prototypes.lookup import Family
+    from screening.prototypes.family import Family
 
 Floats = NDArray[np.float64]
 

@@ -14,6 +14,8 @@ from screening.checkpoints import Card, save_checkpoint
 from screening.composition import CompositionArray
 from screening.crystal.crystals import structure_of
 from screening.crystal.distances import fingerprint
+from screening.crystal.equality import REFUSED
+from screening.crystal.limits import DEFAULT_MAX_ATOMS
 from screening.engines import make_engine
 from screening.engines.single_points import single_points
 from screening.errors import InputError
@@ -27,8 +29,6 @@ from screening.prototypes.ranker import RANKER_CLASS
 from screening.prototypes.ranking_features import FEATURES, describe, describe_energies, start_of
 from screening.prototypes.retrieval import diverse_order
 from screening.prototypes.train import BankOptions, learn
-from screening.structure.pool import REFUSED
-from screening.structure.request import DEFAULT_MAX_ATOMS
 from screening.training.data import (
     STRUCTURE_COLUMNS,
     canonical_formulas,

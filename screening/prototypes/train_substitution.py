@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.prototypes.bank import Bank
-    from screening.prototypes.lookup import Family
+    from screening.prototypes.family import Family
 
 _EXCLUDED = -1e4
 _ROWS_PER_BATCH = 1_500_000

@@ -16,7 +16,7 @@ import numpy as np
 
 from screening.checkpoints import checkpoint_ref
 from screening.crystal.distances import fingerprint
-from screening.crystal.equality import Comparable, same_crystal
+from screening.crystal.equality import REFUSED, Comparable, same_crystal
 from screening.errors import CheckpointError, InputError
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureStage
 
@@ -57,11 +57,6 @@ OTHERS = 0.2
 
 With `FUSION`, chosen on 160 formulas that no method had seen, see docs/generators.md. With equal
 votes and 60, as documents are fused, the first of the prototypes was often voted down.
-"""
-REFUSED = 0.25
-"""Fingerprint difference above which two crystals are not offered to StructureMatcher.
-
-Measured: of 11,939 pairs of equal composition above it, StructureMatcher's defaults accept none.
 """
 
 

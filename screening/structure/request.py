@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from screening.composition import parse_formula
+from screening.crystal.limits import DEFAULT_MAX_ATOMS
 from screening.errors import InputError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from screening.schemas import SymmetryDoc
-
-DEFAULT_MAX_ATOMS = 20
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ TRAINERS = {
     "compositions": "screening.generation.autoregressive.train:train_compositions",
     "energy": "screening.energy.train:train_energy",
     "symmetry": "screening.symmetry.train:train_symmetry",
-    "prototypes": "screening.prototypes.bank:train_prototypes",
+    "prototypes": "screening.prototypes.train:train_bank",
     "ranker": "screening.prototypes.train_ranker:train_ranker",
     "site-likelihood": "screening.site_likelihood.train:train_sites",
     "contact-map": "screening.structure.alphacrystal.train:train_contact_map",

@@ -11,7 +11,7 @@ from screening.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from screening.validity.metallicity import MetalTable
+    from screening.validity.metal_table import MetalTable
 
 
 @compiled

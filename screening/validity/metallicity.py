@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from screening.elements import column
+from screening.validity.metal_table import metal_table
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from screening.composition import CompositionArray
-
-
-class MetalTable(NamedTuple):
-    """What the score needs of each element, indexed by atomic number, float64, NaN if unknown."""
-
-    metal: NDArray[np.float64]
-    d_block: NDArray[np.float64]
-    valence: NDArray[np.float64]
-    negativity: NDArray[np.float64]
-
-
-@cache
-def _table() -> MetalTable:
-    names = ("is_metal", "is_d_block", "valence_electrons", "electronegativity")
-    return MetalTable(*(column(name).copy() for name in names))
 
 
 def metallicity_scores(compositions: CompositionArray) -> NDArray[np.float64]:
@@ -43,4 +27,4 @@ def metallicity_scores(compositions: CompositionArray) -> NDArray[np.float64]:
     """
     from screening.validity.kernel import score_all
 
-    return score_all(compositions.numbers, compositions.counts, _table())
+    return score_all(compositions.numbers, compositions.counts, metal_table())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from screening.balance import accepted, balance_codes
-from screening.balance.rules import MIXED_VALENCE
+from screening.balance.tables import MIXED_VALENCE
 from screening.composition import CompositionArray, parse_formula
 from screening.elements import atomic_number, column, oxidation_states, oxidation_tables
 from screening.errors import InputError

@@ -25,17 +25,13 @@ from screening.metrics.matching import rms_distance
 from screening.progress import report
 from screening.prototypes.build import cells_of_table
 from screening.structure.alphacrystal.alignment import align
+from screening.structure.alphacrystal.assignment import Assignment, MapTarget
 from screening.structure.alphacrystal.data import ordered_cell
 from screening.structure.alphacrystal.fitness import score_all
 from screening.structure.alphacrystal.labels import kinds_of
 from screening.structure.alphacrystal.reconstruct import reconstruct
 from screening.structure.alphacrystal.search import Search
-from screening.structure.alphacrystal.search_problem import (
-    Assignment,
-    MapTarget,
-    gene_count,
-    make_problem,
-)
+from screening.structure.alphacrystal.search_problem import gene_count, make_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,8 +18,8 @@ from screening.generation.autoregressive.model import SetModel
 from screening.generation.autoregressive.options import SetOptions
 from screening.generation.autoregressive.sample import SetSampler
 from screening.generation.data import FormulaData, load_formulas
-from screening.generation.evaluate import Options as Rules
 from screening.generation.evaluate import measure, training_reference
+from screening.generation.reference import Options as Rules
 from screening.generation.representation import MAX_ELEMENTS, encode
 from screening.identity import content_hash
 from screening.training.curves import columns

@@ -17,11 +17,11 @@ from screening import __version__
 from screening.balance import accepted, balance_codes
 from screening.checkpoints import Card, save_checkpoint
 from screening.generation.data import FormulaData, load_formulas
-from screening.generation.evaluate import Options as Rules
 from screening.generation.evaluate import measure, training_reference
 from screening.generation.matgan.options import Options
 from screening.generation.matgan.sample import Sampler
 from screening.generation.matgan.trainer import Trainer
+from screening.generation.reference import Options as Rules
 from screening.generation.representation import encode, one_hot
 from screening.progress import report
 from screening.training.curves import columns

@@ -30,7 +30,7 @@ from screening.structure.alphacrystal.geometry import (
 
 if TYPE_CHECKING:
     from screening.crystal.wyckoff_occupations import Integers, Tables
-    from screening.structure.alphacrystal.search_problem import Problem
+    from screening.structure.alphacrystal.assignment import Problem
 
 Floats = NDArray[np.float64]
 

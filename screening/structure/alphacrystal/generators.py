@@ -29,12 +29,12 @@ from screening.errors import InputError
 from screening.identity import derive_seed
 from screening.metrics.contacts import covalent_contacts
 from screening.prototypes.bank import Bank
+from screening.structure.alphacrystal.assignment import MapTarget
 from screening.structure.alphacrystal.data import inputs_of, ordered_cell
 from screening.structure.alphacrystal.labels import kinds_of
 from screening.structure.alphacrystal.model import MapModel
 from screening.structure.alphacrystal.reconstruct import Reconstruction, reconstruct
 from screening.structure.alphacrystal.search import Search
-from screening.structure.alphacrystal.search_problem import MapTarget
 from screening.structure.alphacrystal.space_group_choices import Choice, all_groups, predicted
 from screening.structure.alphacrystal.templates import find_templates
 from screening.structure.request import Proposal

@@ -12,7 +12,7 @@ from screening.structure.random.sampling import CUBIC, HEXAGONAL, MONOCLINIC, TE
 
 if TYPE_CHECKING:
     from screening.crystal.wyckoff_occupations import Tables
-    from screening.structure.alphacrystal.search_problem import Problem
+    from screening.structure.alphacrystal.assignment import Problem
 
 Floats = NDArray[np.float64]
 

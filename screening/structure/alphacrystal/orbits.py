@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from screening.compiled import compiled
 
 if TYPE_CHECKING:
-    from screening.structure.alphacrystal.search_problem import MapTarget
+    from screening.structure.alphacrystal.assignment import MapTarget
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

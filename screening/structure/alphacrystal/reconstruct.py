@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from screening.crystal.crystals import lattice_matrix
 from screening.crystal.space_groups import space_group
 from screening.crystal.wyckoff_occupations import sample_occupation
+from screening.structure.alphacrystal.assignment import Assignment, MapTarget
 from screening.structure.alphacrystal.labels import kinds_of
 from screening.structure.alphacrystal.orbits import OrbitFit
 from screening.structure.alphacrystal.search import Search, find
-from screening.structure.alphacrystal.search_problem import (
-    Assignment,
-    MapTarget,
-    crystal_of_genes,
-    make_problem,
-)
+from screening.structure.alphacrystal.search_problem import crystal_of_genes, make_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

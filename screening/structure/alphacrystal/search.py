@@ -17,7 +17,7 @@ from screening.structure.alphacrystal.geometry import CELL_GENES
 from screening.structure.alphacrystal.search_problem import gene_count
 
 if TYPE_CHECKING:
-    from screening.structure.alphacrystal.search_problem import Problem
+    from screening.structure.alphacrystal.assignment import Problem
 
 Floats = NDArray[np.float64]
 AlgorithmName = Literal["ga", "de", "cma-es", "gradient"]

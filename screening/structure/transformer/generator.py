@@ -10,10 +10,9 @@ import numpy as np
 
 from screening.crystal.crystals import primitive_cell, structure_of
 from screening.crystal.distances import fingerprint
-from screening.crystal.equality import Comparable, same_crystal
+from screening.crystal.equality import REFUSED, Comparable, same_crystal
 from screening.crystal.space_groups import LETTERS
 from screening.identity import derive_seed
-from screening.structure.pool import REFUSED
 from screening.structure.request import Proposal
 from screening.structure.transformer.model import TransformerModel
 from screening.structure.transformer.sampling import TEMPERATURES, sample

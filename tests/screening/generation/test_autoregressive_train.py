@@ -13,8 +13,8 @@ from screening.generation.autoregressive.options import SetOptions
 from screening.generation.autoregressive.sample import SetSampler, _draw
 from screening.generation.autoregressive.train import train_compositions
 from screening.generation.data import load_formulas
-from screening.generation.matgan.sample import load_sampler
 from screening.generation.representation import encodable
+from screening.generation.samplers import load_sampler
 from screening.generation.space import ChemicalSpace
 from screening.progress import listen
 from screening.training.data import fingerprints, unseen

@@ -8,7 +8,8 @@ from screening.balance import accepted, balance_codes
 from screening.checkpoints import load_checkpoint
 from screening.composition import CompositionArray
 from screening.errors import InputError
-from screening.generation.evaluate import Options, Reference, evaluate_generation, measure
+from screening.generation.evaluate import evaluate_generation, measure
+from screening.generation.reference import Options, Reference
 from screening.metrics.intervals import bootstrap_interval, bootstrap_share
 from screening.training.data import fingerprints
 from screening.training.registry import evaluate
@@ -143,7 +144,7 @@ def test_the_interval_of_a_share_is_the_bootstrap_of_booleans():
 
 
 def test_validity_is_measured_by_the_shared_rules(checkpoint, formulas_file):
-    from screening.generation.matgan.sample import load_sampler
+    from screening.generation.samplers import load_sampler
 
     drawn = load_sampler(str(checkpoint)).sample(1500, seed=7)
     expected = accepted(balance_codes(drawn)).sum() / 1500

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from screening.composition import CompositionArray
-from screening.generation.evaluate import Options, Reference
+from screening.generation.reference import Options, Reference
 from screening.generation.representation import element_numbers
 from screening.generation.tally import Tally, composition_hashes
 from screening.training.data import fingerprints

@@ -5,7 +5,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from screening.composition import parse_formula
 from screening.crystal.distances import fingerprint
 from screening.prototypes.bank import Bank
-from screening.prototypes.lookup import arrangements_of
+from screening.prototypes.family import arrangements_of
 from screening.prototypes.retrieval import Query, diverse_order, own_rank
 from screening.structure.prototypes import PrototypeGenerator
 from screening.structure.request import Target

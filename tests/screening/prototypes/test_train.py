@@ -8,8 +8,8 @@ import pytest
 from screening.checkpoints import load_checkpoint
 from screening.errors import InputError
 from screening.evaluation.prototypes import HELD_OUT, _family, _parts, evaluate_structures
-from screening.prototypes.bank import Bank, train_prototypes
-from screening.prototypes.train import STATE
+from screening.prototypes.bank import Bank
+from screening.prototypes.train import STATE, train_bank
 from screening.training.data import canonical_formulas, held_out, unseen
 from screening.training.registry import EVALUATORS, TRAINERS
 from screening.training.request import EvaluateRequest, TrainRequest
@@ -19,7 +19,7 @@ from screening.training.request import EvaluateRequest, TrainRequest
 def trained(textbook_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("checkpoints") / "textbook"
     request = TrainRequest(data=(textbook_file,), out=out, seed=4, options={"epochs": "2"})
-    return out, train_prototypes(request)
+    return out, train_bank(request)
 
 
 def test_checkpoint_says_what_it_is(trained, textbook_file):
@@ -59,25 +59,25 @@ def test_training_is_deterministic_and_resumable(trained, textbook_file, tmp_pat
     original = train._keep
     monkeypatch.setattr(train, "_keep", stop)
     with pytest.raises(KeyboardInterrupt):
-        train_prototypes(request)
+        train_bank(request)
     assert (out / STATE).is_file()
     monkeypatch.setattr(Bank, "from_table", None)  # the kept arrays are used
-    assert train_prototypes(request).sha256 == card.sha256
+    assert train_bank(request).sha256 == card.sha256
     assert not (out / STATE).exists()
 
 
 def test_bad_options(textbook_file, tmp_path):
     for options, message in (({"epoch": "2"}, "epochs"), ({"measured": "2"}, "measured")):
         with pytest.raises(InputError, match=message):
-            train_prototypes(TrainRequest((textbook_file,), tmp_path, options=options))
+            train_bank(TrainRequest((textbook_file,), tmp_path, options=options))
     with pytest.raises(InputError, match="no data"):
-        train_prototypes(TrainRequest((), tmp_path))
+        train_bank(TrainRequest((), tmp_path))
     with pytest.raises(InputError, match="no such file"):
-        train_prototypes(TrainRequest((Path("missing.parquet"),), tmp_path))
+        train_bank(TrainRequest((Path("missing.parquet"),), tmp_path))
 
 
 def test_registry_names_are_right():
-    assert TRAINERS["prototypes"] == "screening.prototypes.bank:train_prototypes"
+    assert TRAINERS["prototypes"] == "screening.prototypes.train:train_bank"
     assert EVALUATORS["structures"] == "screening.evaluation.prototypes:evaluate_structures"
 
 

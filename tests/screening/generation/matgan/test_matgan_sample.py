@@ -7,8 +7,9 @@ import torch
 from screening.errors import CheckpointError
 from screening.generation import chunks
 from screening.generation.matgan.model import ConvGenerator, SlotGenerator
-from screening.generation.matgan.sample import Sampler, _log_weight, _resample, load_sampler
+from screening.generation.matgan.sample import Sampler, _log_weight, _resample
 from screening.generation.representation import element_numbers, encodable
+from screening.generation.samplers import load_sampler
 from screening.generation.space import ChemicalSpace
 
 

@@ -6,10 +6,10 @@ import pytest
 from screening.crystal.crystals import standardise
 from screening.evaluation.alphacrystal.recovery import own_target
 from screening.prototypes.build import cell_of_structure
+from screening.structure.alphacrystal.assignment import MapTarget
 from screening.structure.alphacrystal.labels import kinds_of
 from screening.structure.alphacrystal.orbits import OrbitFit, misfit, sorted_rows
 from screening.structure.alphacrystal.reconstruct import draw_assignments
-from screening.structure.alphacrystal.search_problem import MapTarget
 
 KINDS = np.array([0, 1, 1, 1])
 

@@ -8,16 +8,13 @@ from screening.crystal.wyckoff_occupations import tables
 from screening.evaluation.alphacrystal.recovery import own_target
 from screening.metrics.matching import rms_distance
 from screening.prototypes.build import cell_of_structure
+from screening.structure.alphacrystal.assignment import Assignment
 from screening.structure.alphacrystal.data import ordered_cell
 from screening.structure.alphacrystal.fitness import score
 from screening.structure.alphacrystal.geometry import distances_of_genes
 from screening.structure.alphacrystal.reconstruct import reconstruct
 from screening.structure.alphacrystal.search import Search
-from screening.structure.alphacrystal.search_problem import (
-    Assignment,
-    crystal_of_genes,
-    make_problem,
-)
+from screening.structure.alphacrystal.search_problem import crystal_of_genes, make_problem
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from screening.errors import InputError
 from screening.evaluation.alphacrystal.recovery import own_target
 from screening.metrics.matching import rms_distance
 from screening.structure.alphacrystal.algorithms import ALGORITHMS, Genetic, Space
+from screening.structure.alphacrystal.assignment import Assignment, MapTarget
 from screening.structure.alphacrystal.fitness import score, score_all, slopes
 from screening.structure.alphacrystal.geometry import (
     distances_of_genes,
@@ -17,12 +18,7 @@ from screening.structure.alphacrystal.geometry import (
 )
 from screening.structure.alphacrystal.reconstruct import draw_assignments, reconstruct
 from screening.structure.alphacrystal.search import Search, find
-from screening.structure.alphacrystal.search_problem import (
-    Assignment,
-    MapTarget,
-    gene_count,
-    make_problem,
-)
+from screening.structure.alphacrystal.search_problem import gene_count, make_problem
 
 
 @pytest.fixture(scope="module")
