@@ -38,6 +38,10 @@ def train(
     licence: Annotated[
         str | None, typer.Option(help="Licence of data that do not say it, for the card.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="energy-scale: the engine whose energies are put on the scale."),
+    ] = None,
     settings: SetOption = None,
     quiet: Quiet = False,
 ) -> None:
@@ -50,14 +54,15 @@ def train(
     from screening.training.request import TrainRequest
 
     set_checkpoint_folder(get_settings().checkpoint_dir)
-    folder = out or get_settings().checkpoint_dir / model
+    options = parse_settings(settings) | ({"engine": engine} if engine else {})
+    folder = out or get_settings().checkpoint_dir / registry.checkpoint_name(model, options)
     request = TrainRequest(
         data=tuple(data),
         out=folder,
         seed=seed,
         device=device or get_settings().device,
         resume=resume,
-        options=parse_settings(settings),
+        options=options,
         origin=origin,
         licence=licence,
     )

@@ -17,9 +17,11 @@ TRAINERS = {
     "matgan": "screening.generation.matgan.train:train_matgan",
     "compositions": "screening.generation.autoregressive.train:train_compositions",
     "energy": "screening.energy.train:train_energy",
+    "energy-scale": "screening.energy_scale.train:train_energy_scale",
     "symmetry": "screening.symmetry.train:train_symmetry",
     "prototypes": "screening.prototypes.train:train_bank",
     "ranker": "screening.prototypes.train_ranker:train_ranker",
+    "references": "screening.references.train:train_references",
     "site-likelihood": "screening.site_likelihood.train:train_sites",
     "contact-map": "screening.structure.alphacrystal.train:train_contact_map",
     "distance-matrix": "screening.structure.alphacrystal.train:train_distance_matrix",
@@ -72,3 +74,13 @@ def evaluate(name: str, request: EvaluateRequest) -> dict[str, Any]:
     """Measure `name`; the result is plain JSON with ``n``, ``data_sha256`` and ``checkpoint``."""
     metrics: dict[str, Any] = _resolve(EVALUATORS, name, "evaluate")(request)
     return metrics
+
+
+def checkpoint_name(name: str, options: dict[str, str]) -> str:
+    """Name of the checkpoint that ``train(name)`` writes by default: of a scale, its engine's."""
+    if name != "energy-scale":
+        return name
+    from screening.energy_scale.model import PREFIX
+    from screening.engines import engine_id
+
+    return PREFIX + engine_id(options.get("engine", "chgnet"))
