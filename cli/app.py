@@ -6,6 +6,7 @@ import io
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from cli import (
     dashboard,
     data,
     database,
+    potentials,
     predict,
     pressure,
     references,
@@ -52,6 +54,7 @@ for module in (
 app.add_typer(database.app, name="db")
 app.add_typer(config.app, name="config")
 app.add_typer(pressure.app, name="pressure")
+app.add_typer(potentials.app, name="potentials")
 
 _debug = {"on": False}
 
@@ -82,6 +85,16 @@ def options(
     from cli.logs import set_up_logs
 
     set_up_logs(debug=debug)
+    _find_potentials()
+
+
+def _find_potentials() -> None:
+    """Tell the engines where the user's potentials are; commands complain about bad settings."""
+    from db_config import get_settings
+    from screening.engines.potentials import set_potential_folder
+
+    with suppress(ScreeningError):
+        set_potential_folder(get_settings().potentials)
 
 
 def _terminated(number: int, _frame: Any) -> None:

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     device: str = Field(
         "cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="Where networks run: cpu, cuda, cuda:1"
     )
+    potential_dir: Path | None = Field(
+        None, description="Folder of weights of potentials; empty: potentials in data_dir"
+    )
     calculation_dir: Path | None = Field(
         None,
         description="Folder that DFT runs in, without FireWorks; empty: calculations in data_dir",
@@ -74,7 +77,9 @@ class Settings(BaseSettings):
         None, ge=1, description="Processes for relaxations; empty: all available cores"
     )
 
-    @field_validator("data_dir", "mongod", "launchpad_file", "calculation_dir", mode="after")
+    @field_validator(
+        "data_dir", "mongod", "launchpad_file", "potential_dir", "calculation_dir", mode="after"
+    )
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         """Expand ``~`` and variables, make absolute."""
@@ -89,6 +94,11 @@ class Settings(BaseSettings):
     def calculations(self) -> Path:
         """Folder that DFT runs in."""
         return self.calculation_dir or self.data_dir / "calculations"
+
+    @property
+    def potentials(self) -> Path:
+        """Folder of the weights of potentials."""
+        return self.potential_dir or self.data_dir / "potentials"
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -22,6 +22,7 @@ from pydantic import Field
 from db_config import get_settings
 from makers.fields import check_fields, identity_fields
 from screening.checkpoints import checkpoint_ref, set_checkpoint_folder
+from screening.engines.potentials import set_potential_folder
 from screening.errors import ScreeningError
 from screening.identity import content_hash
 from screening.progress import report, task_scope
@@ -103,6 +104,7 @@ class StageMaker(Maker):
 
     def __post_init__(self) -> None:
         """Check the fields, also of Makers that come out of a database."""
+        set_potential_folder(get_settings().potentials)
         check_fields(self)
 
     def parameters(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _of_database(database: Database) -> list[Finding]:
 
 
 def _machine() -> list[Finding]:
-    return [_disk(), *_checkpoints(), _engine(), _gpaw()]
+    return [_disk(), *_checkpoints(), _engine(), *_potentials(), _gpaw()]
 
 
 def _indexes(database: Database) -> Finding:
@@ -174,6 +174,21 @@ def _engine() -> Finding:
         return _finding("engine", engine_id("chgnet"))
     except ScreeningError as error:
         return _finding("engine", str(error), "pip install chgnet", bad=True)
+
+
+def _potentials() -> list[Finding]:
+    """Potentials of others are not needed; a file that is another one is a fault."""
+    from screening.engines.potentials import survey
+
+    rows = survey()
+    here = [row["source"] for row in rows if row["state"] == "here"]
+    findings = [_finding("potentials", ", ".join(here) or "none but the bundled ones")]
+    for row in rows:
+        if row["state"] == "wrong file":
+            text = f"{row['file']} is another file than that of its authors"
+            fix = f"delete it, then `screening potentials fetch {row['name']}`"
+            findings.append(_finding(f"potential {row['name']}", text, fix, bad=True))
+    return findings
 
 
 def _gpaw() -> Finding:

@@ -19,6 +19,7 @@ from dashboard.pages.published import comparisons
 from dashboard.pages.reference import endpoints
 from dashboard.pages.templating import address, render
 from screening.checkpoints import bundled_names, read_card
+from screening.engines.potentials import survey
 from screening.errors import CheckpointError, InputError
 from screening.training.registry import TRAINERS
 from stores.queries import material_detail
@@ -124,7 +125,7 @@ def system(request: Request, database: Data, chemsys: Identifier) -> HTMLRespons
 def models(request: Request) -> HTMLResponse:
     """Show the models that come with the package."""
     cards = [read_card(name) for name in bundled_names()]
-    return render(request, "models.html.j2", cards=cards)
+    return render(request, "models.html.j2", cards=cards, potentials=survey())
 
 
 @router.get("/models/{name}")

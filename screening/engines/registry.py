@@ -29,6 +29,9 @@ CHGNET = {"chgnet": "chgnet-0.3.0", "chgnet-r2scan": "chgnet-r2scan"}
 SEVENNET = ("sevennet-0", "sevennet-l3i5")
 """Potentials of the package sevenn, called after their weights."""
 
+NEQUIX = ("nequix-oam-1", "nequix-oam-1-pft", "nequix-mp-1", "nequix-omat-1")
+"""Potentials whose weights the user adds or fetches, see `screening.engines.potentials`."""
+
 ASE = {
     "emt": _Known("ase.calculators.emt:EMT", {}),
     "lj": _Known(
@@ -41,7 +44,7 @@ ASE = {
 
 def engine_names() -> tuple[str, ...]:
     """Names that need no module path."""
-    return (*CHGNET, *SEVENNET, *ASE)
+    return (*CHGNET, *SEVENNET, *NEQUIX, *ASE)
 
 
 def engine_id(engine: EngineSpec) -> str:
@@ -56,7 +59,7 @@ def engine_id(engine: EngineSpec) -> str:
     InputError
         If `engine` is not an engine.
     EngineError
-        If its package is not installed.
+        If its package is not installed, or its weights are not here.
     """
     if isinstance(engine, str) and engine in CHGNET:
         _require("chgnet", engine)
@@ -64,6 +67,10 @@ def engine_id(engine: EngineSpec) -> str:
     if isinstance(engine, str) and engine in SEVENNET:
         _require("sevenn", engine)
         return engine
+    if isinstance(engine, str) and engine in NEQUIX:
+        from screening.engines.potentials import source_id
+
+        return source_id(engine)
     path, kwargs = _parse(engine)
     distribution, release = _distribution(path, engine)
     label = engine if isinstance(engine, str) and engine in ASE else path.rpartition(":")[2]
@@ -86,8 +93,8 @@ def make_engine(engine: EngineSpec, device: str = "cpu", *, double: bool = False
     device
         torch device, for engines that know devices.
     double
-        Compute in double precision, for engines that know precisions (CHGNet): energies that are
-        to be differentiated numerically.
+        Compute in double precision, for engines that know precisions (CHGNet, Nequix): energies
+        that are to be differentiated numerically.
 
     Raises
     ------
@@ -103,10 +110,20 @@ def make_engine(engine: EngineSpec, device: str = "cpu", *, double: bool = False
         from screening.engines.sevennet import SevenNetEngine
 
         return SevenNetEngine(name, device)
+    if isinstance(engine, str) and engine in NEQUIX:
+        return _nequix(engine, name, device, double=double)
     from screening.engines.ase_engine import AseEngine
 
     path, kwargs = _parse(engine)
     return AseEngine(name, path, kwargs, device)
+
+
+def _nequix(engine: str, name: str, device: str, *, double: bool) -> Engine:
+    from screening.engines.nequix import NequixEngine
+    from screening.engines.nequix_file import read_nqx
+    from screening.engines.potentials import installed_file
+
+    return NequixEngine(name, *read_nqx(installed_file(engine)), device, double=double)
 
 
 def _parse(engine: EngineSpec) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,8 @@ from screening.errors import EngineError, InputError
 
 def test_names():
     assert engine_names() == (
-        "chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "emt", "lj",
+        "chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "nequix-oam-1",
+        "nequix-oam-1-pft", "nequix-mp-1", "nequix-omat-1", "emt", "lj",
     )  # fmt: skip
     assert engine_id("chgnet") == "chgnet-0.3.0"
     assert engine_id("chgnet-r2scan") == "chgnet-r2scan"
