@@ -27,8 +27,8 @@ STAGES = (
 )  # fmt: skip
 LIBRARIES = (
     "balance", "checkpoints", "crystal", "data", "energy_scale", "engines", "features", "gpaw",
-    "metrics", "properties", "prototypes", "readers", "schemas", "site_likelihood", "stability",
-    "training",
+    "metrics", "properties", "prototypes", "readers", "references", "schemas", "site_likelihood",
+    "stability", "training",
 )  # fmt: skip
 """Packages of `screening/` that stages share; they know no stage."""
 APPLICATIONS = ("evaluation", "pressure")
