@@ -108,11 +108,11 @@ def fit_scale(
             f"{MIN_CLASS}"
         )
     terms, covariance = fit_terms(matrix[compound], targets[compound])
-    left = _left_out(matrix, targets, compound, formulas, seed)
-    spread = _fit_spread(compositions, left)
+    residuals = _left_out(matrix, targets, compound, formulas, seed)
+    spread = _fit_spread(compositions, residuals)
     size = error_size(compositions, spread, covariance)
     terms[:MAX_Z] += relaxation
-    ratios = -left / size  # the truth minus the prediction is minus the residual of the energy
+    ratios = -residuals / size  # the truth minus the prediction is minus the residual of the energy
     return {
         "terms": terms,
         "covariance": covariance,

@@ -12,7 +12,7 @@ from screening.engines import Crystal
 from screening.engines.descent import RelaxOptions, relax_batch
 from screening.engines.threads import one_thread
 from screening.errors import InputError
-from screening.hull import elemental_structures
+from screening.crystal.elemental_structures import elemental_structures
 from screening.identity import content_hash
 from screening.progress import report
 from screening.training.data import canonical_formulas, read_table

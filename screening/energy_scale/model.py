@@ -123,12 +123,12 @@ class EnergyScale:
         energies
             The potential's energies at no pressure (eV/atom), shape ``(n,)``.
         """
-        given = np.asarray(energies, dtype=np.float64)
-        if given.shape != (len(compositions),):
+        measured = np.asarray(energies, dtype=np.float64)
+        if measured.shape != (len(compositions),):
             raise InputError(
-                f"{len(compositions)} compositions but energies of shape {given.shape}"
+                f"{len(compositions)} compositions but energies of shape {measured.shape}"
             )
-        values = given - self.references(compositions)
+        values = measured - self.references(compositions)
         size = self.error_size(compositions)
         ends = self.quantiles[composition_classes(compositions)]
         return ScaledEnergies(
@@ -145,9 +145,9 @@ class EnergyScale:
         elemental = fractions @ np.nan_to_num(self.elements)
         fitted = elemental + term_matrix(compositions) @ self.terms
         pure = compositions.n_elements() == 1
-        known = np.isfinite(self.elements) | (self.counts > 0)
-        known[0] = True
-        unknown = (fractions[:, ~known] > 0).any(axis=1)
+        has_reference = np.isfinite(self.elements) | (self.counts > 0)
+        has_reference[0] = True
+        unknown = (fractions[:, ~has_reference] > 0).any(axis=1)
         return np.where(unknown, np.nan, np.where(pure, elemental, fitted))
 
     def error_size(self, compositions: CompositionArray) -> NDArray[np.float64]:

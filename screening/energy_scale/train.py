@@ -169,7 +169,7 @@ def _collect(request: TrainRequest, options: EnergyScaleOptions) -> Labelled:
 def _fit(labelled: Labelled, train: NDArray[np.bool_], seed: int) -> dict[str, NDArray[Any]]:
     """Fit the scale to the rows `train`."""
     change = (labelled.relaxed - labelled.energies)[train]
-    known = np.isfinite(change)
+    relaxed = np.isfinite(change)
     return fit_scale(
         labelled.compositions[train],
         [f for f, used in zip(labelled.formulas, train, strict=True) if used],
@@ -191,10 +191,10 @@ def _measure(
     done = np.isfinite(labelled.relaxed)
     energies = np.where(done, labelled.relaxed, labelled.energies)
     compounds = test & (labelled.compositions.n_elements() > 1)
-    parts = {"all": compounds, "relaxed": compounds & done}
+    selections = {"all": compounds, "relaxed": compounds & done}
     return {
         name: _errors(model, labelled, rows, energies, seed)
-        for name, rows in parts.items()
+        for name, rows in selections.items()
         if rows.any()
     } | {"classes": _by_class(model, labelled, compounds, energies)}
 
@@ -206,9 +206,9 @@ def _errors(
     compositions, truth = labelled.compositions[rows], labelled.truth[rows]
     elemental = element_fractions(compositions) @ np.nan_to_num(model.elements)
     raw = energies[rows] - elemental - truth
-    made = model.formation_energies(compositions, energies[rows])
-    errors = made.values - truth
-    inside = (made.lower <= truth) & (truth <= made.upper)
+    scaled = model.formation_energies(compositions, energies[rows])
+    errors = scaled.values - truth
+    inside = (scaled.lower <= truth) & (truth <= scaled.upper)
     return {
         "n": len(truth),
         "raw_mae": float(np.abs(raw).mean()),
@@ -218,7 +218,7 @@ def _errors(
         "bias": float(errors.mean()),
         "median": float(np.median(np.abs(errors))),
         "coverage": float(inside.mean()),
-        "width": float(np.mean(made.upper - made.lower)),
+        "width": float(np.mean(scaled.upper - scaled.lower)),
     }
 
 
@@ -230,9 +230,9 @@ def _by_class(
     named = ("n", "mae", "coverage", "width")
     result = {}
     for k, name in enumerate(CLASSES):
-        if (chosen := rows & (classes == k)).any():
-            found = _errors(model, labelled, chosen, energies, 0)
-            result[name] = {key: found[key] for key in named}
+        if (members := rows & (classes == k)).any():
+            errors = _errors(model, labelled, members, energies, 0)
+            result[name] = {key: errors[key] for key in named}
     return result
 
 

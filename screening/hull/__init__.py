@@ -4,8 +4,8 @@
 `elemental_structures` gives the crystals at its corners, to be relaxed first.
 """
 
+from screening.crystal.elemental_structures import elemental_structures
 from screening.hull.diagram import HullOptions, build_hull, energies_above
-from screening.hull.elements import elemental_structures
 from screening.hull.entry import PhaseEntry
 
 __all__ = [

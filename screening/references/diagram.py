@@ -170,13 +170,13 @@ class Diagram:
         self, point: NDArray[np.float64], rows: NDArray[np.bool_]
     ) -> tuple[float, dict[str, float]]:
         present = point > 0
-        chosen = np.flatnonzero(rows)
+        usable = np.flatnonzero(rows)
         energy, phases, shares = lowest_mixture(
-            self._fractions[np.ix_(chosen, present)], self._energies[chosen], point[present]
+            self._fractions[np.ix_(usable, present)], self._energies[usable], point[present]
         )
-        elements = [el for el, there in zip(self.elements, present, strict=True) if there]
+        elements = [el for el, is_present in zip(self.elements, present, strict=True) if is_present]
         names = [
-            elements[-1 - k] if k < 0 else self._label(self._phases[chosen[k]])
+            elements[-1 - k] if k < 0 else self._label(self._phases[usable[k]])
             for k in phases.tolist()
         ]
         order = sorted(zip(names, shares.tolist(), strict=True))
@@ -226,12 +226,12 @@ def place_compositions(
         if key not in diagrams:
             elements = [symbols()[z] for z in key]
             diagrams[key] = Diagram(table, elements, extra=added, exclude=exclude)
-        found = diagrams[key].place(name)
+        placement = diagrams[key].place(name)
         if exclude_own:
-            found = Placement(
-                name, None, found.competing_energy, found.competing_energy, found.products
+            placement = Placement(
+                name, None, placement.competing_energy, placement.competing_energy, placement.products
             )
-        placed.append(found)
+        placed.append(placement)
     return placed
 
 
@@ -261,12 +261,12 @@ def distances(
     """
     values = np.asarray(energies, dtype=np.float64)
     placed = place_compositions(table, formulas, exclude=exclude, exclude_own=exclude_own)
-    hull = np.array([place.hull_energy for place in placed])
-    competing = np.array([place.competing_energy for place in placed])
+    hull = np.array([placement.hull_energy for placement in placed])
+    competing = np.array([placement.competing_energy for placement in placed])
     return np.maximum(values - hull, 0.0), values - competing
 
 
 def _canonical(formulas: Iterable[str]) -> list[str]:
     """Write formulas reduced and in the order of the table."""
-    given = list(formulas)
-    return CompositionArray.from_formulas(given).reduced().formulas() if given else []
+    texts = list(formulas)
+    return CompositionArray.from_formulas(texts).reduced().formulas() if texts else []

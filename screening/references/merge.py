@@ -90,10 +90,10 @@ def merge(target: Mapping[str, float], mapped: Mapping[str, float]) -> dict[str,
     """
     result: dict[str, tuple[float, int]] = {}
     for name in sorted(target.keys() | mapped.keys()):
-        first, second = target.get(name), mapped.get(name)
-        if first is None or (second is not None and second < first - AGREEMENT):
-            assert second is not None
-            result[name] = (second, 1)
+        first, other = target.get(name), mapped.get(name)
+        if first is None or (other is not None and other < first - AGREEMENT):
+            assert other is not None
+            result[name] = (other, 1)
         else:
             result[name] = (first, 0)
     return result

@@ -162,9 +162,9 @@ class ReferenceTable:
             allowed = frozenset(numbers)
             return [key for key in self._systems if len(key) > 1 and key <= allowed]
         return [
-            frozenset(chosen)
+            frozenset(members)
             for size in range(2, len(numbers) + 1)
-            for chosen in combinations(numbers, size)
+            for members in combinations(numbers, size)
         ]
 
     def completeness(self, elements: Sequence[str]) -> dict[str, int]:

@@ -98,11 +98,11 @@ def train_references(request: TrainRequest) -> Card:
                 "compositions": len(origins),
                 "by_source": {name: int((origins == k).sum()) for k, name in enumerate(names)},
                 "replaced": len(replaced),
-                "maps": {name: found["metrics"] for name, found in maps.items()},
+                "maps": {name: details["metrics"] for name, details in maps.items()},
             }
         ),
         plots={
-            "terms": {name: found["terms"] for name, found in maps.items()},
+            "terms": {name: details["terms"] for name, details in maps.items()},
             "replaced": replaced,
         },
         seed=request.seed,
@@ -132,10 +132,10 @@ def _on_one_scale(
             name: [energy + change for energy in energies]
             for (name, energies), change in zip(file.items(), shift, strict=True)
         })  # fmt: skip
-        before = {name: energy for name, (energy, _) in merged.items()}
+        current = {name: energy for name, (energy, _) in merged.items()}
         merged = {
             name: (energy, k if new else merged[name][1])
-            for name, (energy, new) in merge(before, lowest(crystals[k])).items()
+            for name, (energy, new) in merge(current, lowest(crystals[k])).items()
         }
     return merged, crystals, maps
 
@@ -194,24 +194,24 @@ def known_hull(path: Path) -> dict[str, float]:
 def measure_map(
     source: dict[str, float], target: dict[str, float], fraction: float, seed: int
 ) -> dict[str, Any]:
-    """Residuals (eV/atom) of a map on compounds that it was not fitted to; before it, after it."""
+    """Measure a map on compounds that it was not fitted to: residuals without and with it (eV/atom)."""
     shared = [name for name in source if name in target]
     test = held_out(shared, fraction=fraction, seed=seed)
     fitted = {name for name, out in zip(shared, test, strict=True) if not out}
     scale_map = fit_map({name: source[name] for name in source if name in fitted}, target)
     names = [name for name, out in zip(shared, test, strict=True) if out]
     compositions = CompositionArray.from_formulas(names)
-    before = np.array([target[name] - source[name] for name in names])
-    after = before - scale_map.shift(compositions)
+    difference = np.array([target[name] - source[name] for name in names])
+    residual = difference - scale_map.shift(compositions)
     classes = composition_classes(compositions)
     compounds = compositions.n_elements() > 1
     return {
         "n": int(compounds.sum()),
         "shared": len(shared),
-        "before": _residuals(before[compounds]),
-        "after": _residuals(after[compounds]),
+        "before": _residuals(difference[compounds]),
+        "after": _residuals(residual[compounds]),
         "classes": {
-            name: {"n": int((classes == k).sum()), **_residuals(after[classes == k])}
+            name: {"n": int((classes == k).sum()), **_residuals(residual[classes == k])}
             for k, name in enumerate(CLASSES)
             if (classes == k).any() and name != "element"
         },
@@ -241,7 +241,7 @@ def _source_names(paths: tuple[Path, ...], names: str) -> list[str]:
     """Name each file."""
     if not names:
         return [path.stem for path in paths]
-    given = [name.strip() for name in names.split(",")]
-    if len(given) != len(paths) or not all(given):
+    labels = [name.strip() for name in names.split(",")]
+    if len(labels) != len(paths) or not all(labels):
         raise InputError(f"sources={names!r} must name each of the {len(paths)} files")
-    return given
+    return labels
