@@ -19,11 +19,7 @@ def status(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     from stores.collections import COLLECTIONS
 
     database = open_database()
-    rows = []
-    with database.guard():
-        for name in COLLECTIONS:
-            collection = database.raw(name)
-            rows.append({"collection": name, "documents": collection.estimated_document_count()})
+    rows = [{"collection": name, "documents": database.count(name)} for name in COLLECTIONS]
     if not (as_json or as_csv):
         kind = "embedded" if database.settings.mongo_uri is None else "server"
         console.print(

@@ -53,6 +53,9 @@ def predict(
     pressure: Annotated[
         float, typer.Option(help="Relax and compare enthalpies at this pressure (GPa).")
     ] = 0.0,
+    engine: Annotated[
+        str, typer.Option(help="Potential: chgnet, or any ASE calculator as module:callable.")
+    ] = "chgnet",
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
     as_json: JsonFlag = False,
@@ -76,6 +79,7 @@ def predict(
         max_atoms=max_atoms,
         bank=bank,
         pressure=pressure,
+        engine=engine,
     )
     database = open_database()
     with stage_bars(quiet=quiet or as_json or as_csv):

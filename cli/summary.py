@@ -13,6 +13,7 @@ from cli.formatting import (
     print_json,
     show,
 )
+from screening.schemas import Stage
 from stores.queries.documents import (
     MATERIAL_FIELDS,
     MAX_PAGE,
@@ -78,7 +79,7 @@ def print_status(database: Database, campaign: CampaignDoc, *, as_json: bool, as
 def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -> None:
     """Show the funnel, and the best crystal of each formula of a finished campaign."""
     show(funnel_rows(campaign.funnel), FUNNEL_COLUMNS, title=f"funnel of {campaign.name}")
-    if campaign.config["until"] not in {"hull", "phonon"}:
+    if not Stage.last_of(campaign.config["until"]).reaches(Stage.HULL):
         _print_candidates(database, campaign, limit)
         return
     mine = {"campaign_ids": campaign.campaign_id}

@@ -23,6 +23,7 @@ from dashboard.validations import validations
 from screening.checkpoints import read_card
 from screening.errors import CheckpointError
 from screening.schemas import HullDoc, MaterialDoc, PhononDoc, SpaceGroupDoc, utc_now
+from stores.queries.criteria import any_of
 from stores.queries.documents import campaign_funnel
 
 if TYPE_CHECKING:
@@ -124,9 +125,7 @@ def _overview(
     """Draw the figures of the whole campaign."""
     funnel = campaign_funnel(database, campaign.campaign_id)
     flow = get_flow(database, campaign.campaign_id)
-    hulls = list(
-        database.find(HullDoc, {"hull_id": {"$in": sorted({m.hull_id for m in materials})}})
-    )
+    hulls = list(database.find(HullDoc, any_of("hull_id", sorted({m.hull_id for m in materials}))))
     compared = [m for m in materials if m.predicted_formation_energy_per_atom is not None]
     parity = parity_figure(
         [m.formation_energy_per_atom for m in compared],

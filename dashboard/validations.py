@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.schemas import HullDoc, PhononDoc, StructureDoc
 from screening.validation import Comparison, Opinion, Thresholds, compare
+from stores.queries.criteria import any_of
 
 if TYPE_CHECKING:
     from screening.schemas import HullEntry
@@ -60,11 +61,11 @@ def validations(database: Database, campaign_id: str) -> Validations | None:
     documents = list(
         database.find(
             StructureDoc,
-            {"structure_id": {"$in": names}, "role": "candidate", "stage": "dft"},
+            {**any_of("structure_id", names), "role": "candidate", "stage": "dft"},
             blobs=False,
         )
     )
-    query = {"hull_id": {"$in": [name for name in names if name.startswith("hull-")]}}
+    query = any_of("hull_id", [name for name in names if name.startswith("hull-")])
     hulls = _newest(list(database.find(HullDoc, query, sort={"created": 1})))
     thresholds = Thresholds()
     rows = [_row(database, document, hulls, thresholds) for document in documents]

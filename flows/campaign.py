@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal
 from jobflow import Flow, Maker
 from pydantic import Field
 
+from flows.sections import HullSection, PhononSection, RelaxSection, StructureSection
 from flows.steps import after_candidates
-from makers.base import StageMaker
+from makers.base import BANK, StageMaker
 from makers.candidates import CandidatesMaker
 from makers.energy import FormationEnergyMaker
 from makers.fields import check_fields, identity_fields
@@ -30,14 +31,25 @@ from makers.symmetry import SymmetryMaker
 from makers.validation import ValidationMaker
 from makers.validity import ValidityMaker
 from screening.elements import oxidation_tables
+from screening.engines.descent.options import PRESSURES
 from screening.errors import ConfigError
 from screening.identity import derive_seed, make_id
+from screening.schemas import Stage
 from screening.structure import generator_names
+
+CAMPAIGN_FIELDS = ("engine", "engine_options", "pressure", "bank")
+"""Fields that sections take from the campaign where their own are None."""
 
 
 @dataclass
 class CampaignMaker(Maker):
     """A whole campaign; its fields are the sections of the campaign file.
+
+    The fields before the sections are the campaign's: a section takes them where its own are None.
+
+    >>> campaign = CampaignMaker(engine="emt", pressure=10.0)
+    >>> campaign.relax.engine, campaign.hull.engine, campaign.relax.pressure
+    ('emt', 'emt', 10.0)
 
     Attributes
     ----------
@@ -47,6 +59,12 @@ class CampaignMaker(Maker):
         Seed; every stage derives its own unless it has one.
     until
         The last stage that runs; ``candidates`` ends with the ranked compositions.
+    engine, engine_options
+        Energy engine of relaxations, hulls and phonons, and keyword arguments of its calculator.
+    pressure
+        Pressure of the relaxations, the hulls and the phonons (GPa).
+    bank
+        Prototype bank, by the name of its checkpoint: prototypes and known phases come from it.
     generation, validity, energy, candidates, symmetry, structure, references, relax, hull, phonon,
     validation
         The stages.
@@ -55,6 +73,10 @@ class CampaignMaker(Maker):
     name: str = "campaign"
     seed: Annotated[int, Field(ge=0)] = 0
     until: Literal["candidates", "structure", "relax", "hull", "phonon", "validation"] = "phonon"
+    engine: str = "chgnet"
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    pressure: Annotated[float, Field(ge=PRESSURES[0], le=PRESSURES[1])] = 0.0
+    bank: str = BANK
     generation: GenerationMaker = field(default_factory=GenerationMaker)
     validity: ValidityMaker = field(default_factory=ValidityMaker)
     energy: FormationEnergyMaker = field(default_factory=FormationEnergyMaker)
@@ -68,11 +90,11 @@ class CampaignMaker(Maker):
     validation: ValidationMaker = field(default_factory=ValidationMaker)
 
     def __post_init__(self) -> None:
-        """Check the fields and hand the seed down."""
+        """Check the fields and hand the campaign's down to the sections."""
         check_fields(self)
-        for maker in self.stages().values():
-            if getattr(maker, "seed", 0) is None:
-                maker.seed = derive_seed(self.seed, maker.name)
+        values = {name: getattr(self, name) for name in CAMPAIGN_FIELDS}
+        for section, maker in self.stages().items():
+            maker.inherit({**values, "seed": derive_seed(self.seed, section)})
 
     def stages(self) -> dict[str, StageMaker]:
         """Return the stages' Makers by section."""
@@ -82,7 +104,19 @@ class CampaignMaker(Maker):
     def config(self) -> dict[str, Any]:
         """Return the whole configuration, defaults included, as plain values."""
         sections = {name: maker_fields(maker) for name, maker in self.stages().items()}
-        return {"name": self.name, "seed": self.seed, "until": self.until, **sections}
+        return {**self._head(), **sections}
+
+    def file_content(self) -> dict[str, Any]:
+        """Return the configuration as a campaign file says it: without what sections inherit."""
+        sections = {
+            name: {k: v for k, v in maker_fields(maker).items() if k not in maker.empty}
+            for name, maker in self.stages().items()
+        }
+        return {**self._head(), **sections}
+
+    def _head(self) -> dict[str, Any]:
+        fields = ("name", "seed", "until", *CAMPAIGN_FIELDS)
+        return {name: getattr(self, name) for name in fields}
 
     @property
     def campaign_id(self) -> str:
@@ -90,6 +124,11 @@ class CampaignMaker(Maker):
         content: dict[str, Any] = {"name": self.name, "seed": self.seed, "until": self.until}
         content |= {name: identity_fields(maker) for name, maker in self.stages().items()}
         return make_id("camp", content)
+
+    @property
+    def last_stage(self) -> Stage:
+        """The last stage that runs."""
+        return Stage.last_of(self.until)
 
     @property
     def one_system(self) -> bool:
@@ -118,19 +157,42 @@ class CampaignMaker(Maker):
         for maker in self.stages().values():
             maker.model()
             maker.source()
+        self._check_physics()
+
+    def _check_physics(self) -> None:
+        """Refuse energies that may not meet on a hull, and pressures without one."""
         engines = {self.relax.engine_name(), self.hull.source(), self.phonon.source()}
         if len(engines) > 1:
-            raise ConfigError(f"relax, hull and phonon must have one engine, not {sorted(engines)}")
-        if self.relax.pressure and self.until == "validation":
             raise ConfigError(
-                f"relax.pressure = {self.relax.pressure:g}: DFT relaxes at pressure 0; use "
-                "until: phonon"
+                f"relax, hull and phonon must have one engine, not {sorted(engines)}: write "
+                "`engine: NAME` once, at the top of the file and in no section"
             )
-        if self.relax.pressure < 0 and self.until in {"hull", "phonon"}:
+        pressure = self.relax.target_pressure
+        if pressure and self.last_stage.reaches(Stage.VALIDATION):
             raise ConfigError(
-                f"relax.pressure = {self.relax.pressure:g}: under tension every crystal is "
+                f"pressure = {pressure:g}: DFT relaxes at pressure 0; use until: phonon"
+            )
+        if pressure < 0 and self.last_stage.reaches(Stage.HULL):
+            raise ConfigError(
+                f"pressure = {pressure:g}: under tension every crystal is "
                 "metastable, so that there is no hull; use 0 GPa or more, or until: relax"
             )
+
+    def following(self) -> StructureSection | None:
+        """Return what follows the choice of candidates, up to the last stage; None for nothing."""
+        last, pressure = self.last_stage, self.relax.target_pressure
+        phonon = hull = relax = None
+        if last.reaches(Stage.PHONON):
+            validation = self.validation if last.reaches(Stage.VALIDATION) else None
+            phonon = PhononSection(self.phonon, validation)
+        if last.reaches(Stage.HULL):
+            hull = HullSection(self.hull, pressure, phonon)
+        if last.reaches(Stage.RELAX):
+            relax = RelaxSection(self.relax, hull)
+        if not last.reaches(Stage.STRUCTURE):
+            return None
+        references = self.references if hull else None
+        return StructureSection(self.symmetry, self.structure, references, pressure, relax)
 
     def make(self) -> Flow:
         """Compose the flow: one chain of jobs per batch, the choice of candidates, then the rest.
@@ -148,9 +210,9 @@ class CampaignMaker(Maker):
             energy = self.energy.make(verdicts.output, campaign_id)
             jobs += [batch, verdicts, energy]
             energies.append(energy.output)
-        chosen = self.candidates.make(energies, campaign_id, one_system=self.one_system)
-        rest = after_candidates(self, campaign_id, chosen.output)
-        return Flow([*jobs, chosen, rest], name=self.name)
+        candidates = self.candidates.make(energies, campaign_id, one_system=self.one_system)
+        following = after_candidates(self.following(), campaign_id, candidates.output)
+        return Flow([*jobs, candidates, following], name=self.name)
 
 
 def maker_fields(maker: Maker) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from screening.validation.cost import (
     relaxation_hours,
 )
 from screening.validation.selection import Contender
+from stores.queries.criteria import any_of
 from stores.queries.documents import subsystems
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def choose(
     wanted = None if formulas is None else set(formulas)
     contenders: dict[str, Contender] = {}
     costs: dict[str, float] = {}
-    for hull in database.find(HullDoc, {"hull_id": {"$in": sorted(hull_ids)}}):
+    for hull in database.find(HullDoc, any_of("hull_id", sorted(hull_ids))):
         for entry in hull.entries:
             if (
                 entry.role == "candidate"

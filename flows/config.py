@@ -17,6 +17,7 @@ EXAMPLE = """\
 # A campaign. Every section and name may be left out; `screening init --full` shows all of them.
 name: li-mn-s
 seed: 42
+engine: chgnet             # potential of all stages, or any ASE calculator: module:callable
 
 generation:
   method: enumeration      # enumeration, site-likelihood, autoregressive, matgan, formulas
@@ -30,9 +31,6 @@ structure:
   methods:                 # structures each method may propose per composition
     prototypes: 6
     random: 3
-
-relax:
-  engine: chgnet           # or any ASE calculator: module:callable
 
 hull:
   max_above_hull: 0.1      # eV/atom: what counts as a discovery
@@ -84,9 +82,5 @@ def load_campaign(path: Path) -> CampaignMaker:
 
 
 def dump_campaign(campaign: CampaignMaker) -> str:
-    """Write a campaign with all its values as YAML, but for the seeds that follow from its own."""
-    content = campaign.config()
-    for section in content.values():
-        if isinstance(section, dict):
-            section.pop("seed", None)
-    return yaml.safe_dump(content, sort_keys=False)
+    """Write a campaign with all its values as YAML; what sections inherit is written once."""
+    return yaml.safe_dump(campaign.file_content(), sort_keys=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.errors import CampaignError, ScreeningError, mask_secrets
-from screening.schemas import CampaignDoc, CampaignState, utc_now
+from screening.schemas import CampaignDoc, CampaignState, Stage, utc_now
 from stores import Database, open_database
 from stores.queries.campaigns import mark_submitted
 
@@ -43,7 +43,7 @@ def run_campaign(campaign: CampaignMaker) -> CampaignDoc:
         If something other than an item failed; what is finished is kept.
     """
     campaign.check()
-    if campaign.until == "validation":
+    if campaign.last_stage.reaches(Stage.VALIDATION):
         campaign.validation.check()
     database = open_database()
     flow = campaign.make()

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flows.campaign import CampaignMaker
 from flows.launch import run_campaign
+from makers.base import BANK
 from makers.candidates import CandidatesMaker
 from makers.generation import GenerationMaker
-from makers.references import ReferencesMaker
-from makers.relax import RelaxMaker
 from makers.structure import StructureMaker
 from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
 from screening.errors import InputError
-from screening.schemas import StructureDoc, StructureRole
+from screening.schemas import Stage, StructureDoc, StructureRole
+from stores.queries.criteria import any_of
 from stores.standing import distances_to_newest_hull
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ def prediction_campaign(
     until: Literal["structure", "relax", "hull", "phonon"] = "hull",
     seed: int = 0,
     max_atoms: int = 20,
-    bank: str = "prototypes",
+    bank: str = BANK,
     pressure: float = 0.0,
+    engine: str = "chgnet",
 ) -> CampaignMaker:
     """Describe the campaign of one composition; its verdicts are written down, not enforced.
 
@@ -47,11 +48,13 @@ def prediction_campaign(
     seed
         Seed.
     max_atoms
-        Most atoms in a cell.
+        Maximum number of atoms in a cell.
     bank
         Prototype bank, by the name of its checkpoint: prototypes and known phases come from it.
     pressure
         Pressure of the relaxations and the hull (GPa).
+    engine
+        Energy engine: ``chgnet``, or any ASE calculator (``module:callable``).
 
     Raises
     ------
@@ -65,13 +68,16 @@ def prediction_campaign(
             f"{formula!r} has {n_atoms(reduced)} atoms per formula unit: structures of up to "
             f"{max_atoms} atoms are predicted (--max-atoms)"
         )
-    structure = StructureMaker(top=top, max_atoms=max_atoms, checkpoint=bank)
+    structure = StructureMaker(top=top, max_atoms=max_atoms)
     if methods is not None:
         structure.methods = methods
     return CampaignMaker(
         name=f"predict-{reduced}-{pressure:g}GPa" if pressure else f"predict-{reduced}",
         seed=seed,
         until=until,
+        engine=engine,
+        pressure=pressure,
+        bank=bank,
         generation=GenerationMaker(
             method="formulas",
             formulas=[reduced],
@@ -82,8 +88,6 @@ def prediction_campaign(
         validity=ValidityMaker(enforce=False),
         candidates=CandidatesMaker(top=1, rank_by="formation_energy"),
         structure=structure,
-        references=ReferencesMaker(checkpoint=bank),
-        relax=RelaxMaker(pressure=pressure),
     )
 
 
@@ -99,7 +103,7 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
     """
     run_campaign(campaign)
     formula = (campaign.generation.formulas or [""])[0]
-    if campaign.until == "structure":
+    if not campaign.last_stage.reaches(Stage.RELAX):
         return [_row(doc) for doc in _pool(database, campaign.campaign_id)]
     from screening.relax import group_duplicates
 
@@ -108,7 +112,7 @@ def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]
         "role": StructureRole.CANDIDATE.value,
         "stage": "relaxed",
         "relaxation.engine": campaign.relax.engine_name(),
-        "relaxation.pressure": campaign.relax.pressure,
+        "relaxation.pressure": campaign.relax.target_pressure,
         "state": "ok",
     }
     documents = list(database.find(StructureDoc, query, blobs=False))
@@ -124,7 +128,7 @@ def _pool(database: Database, campaign_id: str) -> list[StructureDoc]:
     """List the generated structures of a campaign in the order of the pool."""
     tasks = database.rows("tasks", {"campaign_ids": campaign_id, "stage": "structure"})
     names = [name for task in tasks for name in task["summary"]["ids"]]
-    query = {"structure_id": {"$in": names}}
+    query = any_of("structure_id", names)
     found = {doc.structure_id: doc for doc in database.find(StructureDoc, query, blobs=False)}
     return [found[name] for name in names]
 

@@ -15,7 +15,7 @@ from monty.json import MSONable
 from flows import codes
 from flows.calculations import calculated, on_fireworks
 from flows.choice import choose, competing_phases, estimate
-from flows.steps import finish, largest_systems
+from flows.closing import finish, largest_systems
 from makers.base import StageSummary
 from makers.hull import DftHullMaker, HullMaker
 from makers.tasks import get_structure
@@ -25,11 +25,12 @@ from screening.phonon import plan_phonons
 from screening.schemas import CampaignDoc, HullDoc, StructureDoc
 from stores import Database, open_database
 from stores.builders import build_materials
+from stores.queries.candidates import formulas_of_campaign
+from stores.queries.criteria import any_of
 
 if TYPE_CHECKING:
     from jobflow import Job
 
-    from flows.campaign import CampaignMaker
     from makers.calculation import CalculationFlow
 
 GAP = 0.1
@@ -57,19 +58,23 @@ class Ending(MSONable):
 
 @job
 def validate_best(
-    campaign: CampaignMaker, campaign_id: str, hull_ids: list[str], phonons: list[list[str]]
+    maker: ValidationMaker,
+    campaign_id: str,
+    hull_ids: list[str],
+    max_above_hull: float,
+    phonons: list[list[str]],
 ) -> Response[Any]:
     """Choose candidates for DFT, within the budget, and compute them."""
     del phonons  # only makes this step wait
     database = open_database()
-    build_materials(database, hull_ids, campaign.hull.max_above_hull)  # to look at, while VASP runs
-    rows = database.rows("candidates", {"campaign_id": campaign_id}, ["formula"])
-    chosen = choose(database, campaign.validation, hull_ids, [row["formula"] for row in rows])
+    build_materials(database, hull_ids, max_above_hull)  # to look at, while VASP runs
+    formulas = formulas_of_campaign(database, campaign_id)
+    selection = choose(database, maker, hull_ids, formulas)
     return _relaxations(
-        campaign.validation,
-        [one.structure_id for one in chosen.chosen],
-        list(chosen.competing),
-        Ending(campaign_id, hull_ids, campaign.hull.max_above_hull),
+        maker,
+        [contender.structure_id for contender in selection.chosen],
+        list(selection.competing),
+        Ending(campaign_id, hull_ids, max_above_hull),
     )
 
 
@@ -133,7 +138,7 @@ def after_validations(
     rows = list(
         database.rows(
             "structures",
-            {"structure_id": {"$in": names}, "state": "ok"},
+            {**any_of("structure_id", names), "state": "ok"},
             ["structure_id", "chemsys", "relaxation.engine"],
         )
     )
@@ -209,7 +214,7 @@ def _stable(
     """Keep what is near the hull, once of each crystal; what has no hull is kept, too."""
     above: dict[str, float | None] = dict.fromkeys(structure_ids)
     best: dict[str, str] = {}
-    for hull in database.find(HullDoc, {"hull_id": {"$in": hull_ids}}):
+    for hull in database.find(HullDoc, any_of("hull_id", hull_ids)):
         for entry in hull.entries:
             for member in entry.members:
                 if member in above:

@@ -9,8 +9,9 @@ never pass through jobs: they are in the database.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -81,8 +82,30 @@ class TaskOutcome:
         self.documents.append((document, parents or []))
 
 
+BANK = "prototypes"
+"""Checkpoint of the prototype bank that comes with the package."""
+
 stage_job = partial(job, output_schema=StageSummary)
 """Decorator of every stage's `make`: the output is a StageSummary."""
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """A field that is None in a campaign file and then has the campaign's value.
+
+    Attributes
+    ----------
+    field
+        Field of the campaign.
+    default
+        Value without a campaign.
+    only_with
+        Another field that must be inherited too; otherwise the value is `default`.
+    """
+
+    field: str
+    default: Any
+    only_with: str | None = None
 
 
 @dataclass
@@ -101,11 +124,29 @@ class StageMaker(Maker):
     """Raised when the same inputs would give other results: finished tasks are then done again."""
     progress: ClassVar[str | None] = None
     """What reports of progress are called, if not by the stage."""
+    inherited: ClassVar[dict[str, Inherited]] = {}
+    """Fields that a campaign hands down where they are None."""
 
     def __post_init__(self) -> None:
-        """Check the fields, also of Makers that come out of a database."""
+        """Check the fields, also of Makers that come out of a database, and fill the empty ones."""
         set_potential_folder(get_settings().potentials)
         check_fields(self)
+        self.empty = frozenset(name for name in self.inherited if getattr(self, name) is None)
+        for name in self.empty:
+            setattr(self, name, deepcopy(self.inherited[name].default))
+
+    def inherit(self, values: Mapping[str, Any]) -> None:
+        """Take the campaign's values for the fields that were left empty.
+
+        Parameters
+        ----------
+        values
+            Fields of the campaign by name.
+        """
+        for name in self.empty:
+            source = self.inherited[name]
+            if source.only_with is None or source.only_with in self.empty:
+                setattr(self, name, deepcopy(values[source.field]))
 
     def parameters(self) -> dict[str, Any]:
         """Fields that decide the result."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.base import Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.errors import DatabaseError, InputError
 from screening.generation import CHECKPOINTS, CompositionGenerator, make_generator
 from screening.identity import content_hash, make_id
@@ -52,11 +52,12 @@ class GenerationMaker(StageMaker):
         Sampling temperatures of a network (the second: of the amounts, ``autoregressive`` only):
         higher gives more new, lower more valid compositions; empty: those of the checkpoint.
     seed
-        Seed; each batch derives its own.
+        Seed; each batch derives its own. None: derived from the campaign's.
     """
 
     name: str = "generation"
     stage: ClassVar[Stage] = Stage.GENERATION
+    inherited: ClassVar[dict[str, Inherited]] = {"seed": Inherited("seed", None)}
     method: Literal["enumeration", "site-likelihood", "autoregressive", "matgan", "formulas"] = (
         "enumeration"
     )

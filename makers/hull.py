@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
-from makers.relax import engine_spec
+from makers.base import StageSummary, TaskOutcome, stage_job
+from makers.engine import EngineMaker
 from screening.progress import report
-from screening.schemas import HullDoc, Stage, StructureDoc, StructureRole, StructureStage, utc_now
+from screening.schemas import Stage, StructureDoc, StructureRole, StructureStage, utc_now
 from screening.schemas.relax import energy_source
 from stores import Database, open_database
 from stores.builders import build_materials
+from stores.queries.criteria import any_of
 from stores.queries.documents import subsystems
 from stores.references import searched_sources
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class HullMaker(StageMaker):
+class HullMaker(EngineMaker):
     """Build the hull of everything in the database with energies of one engine at one pressure.
 
     Attributes
     ----------
     engine, engine_options
-        Energy engine, the same as of the relaxations.
+        See `EngineMaker`; the same as of the relaxations.
     max_above_hull
         What counts as a discovery: at most this far above the hull (eV/atom).
     """
@@ -37,15 +38,11 @@ class HullMaker(StageMaker):
     stage: ClassVar[Stage] = Stage.HULL
     of: ClassVar[StructureStage] = StructureStage.RELAXED
     """Which structures have the energies."""
-    engine: str = "chgnet"
-    engine_options: dict[str, Any] = field(default_factory=dict)
     max_above_hull: Annotated[float, Field(ge=0)] = 0.1
 
     def source(self) -> str:
         """Name the energy source."""
-        from screening.engines import engine_id
-
-        return engine_id(engine_spec(self.engine, self.engine_options))
+        return self.engine_name()
 
     @stage_job
     def make(
@@ -107,12 +104,12 @@ class DftHullMaker(HullMaker):
 
     def source(self) -> str:
         """Name the energy source: see `screening.validation.energy_source`."""
-        return self.engine
+        return self.engine or ""
 
     def _build(
         self, database: Database, chemsys: str, entries: list[str], source: str, listed: datetime
     ) -> TaskOutcome:
-        query = {"structure_id": {"$in": entries}, "nelements": 1}
+        query = {**any_of("structure_id", entries), "nelements": 1}
         there = {row["chemsys"] for row in database.rows("structures", query, ["chemsys"])}
         missing = sorted(set(chemsys.split("-")) - there)
         if missing:
@@ -132,7 +129,7 @@ def relaxed_ids(
 ) -> list[str]:
     """List the usable relaxed structures of a system and its subsystems at a pressure, sorted."""
     query = {
-        "chemsys": {"$in": subsystems(chemsys)},
+        **any_of("chemsys", subsystems(chemsys)),
         "stage": stage.value,
         "relaxation.engine": engine,
         "relaxation.pressure": pressure,
@@ -158,8 +155,3 @@ def _duplicates(groups: list[list[StructureDoc]]) -> dict[str, dict[str, Any]]:
         for group in groups
         for document in group
     }
-
-
-def hull_of(database: Database, hull_id: str) -> HullDoc | None:
-    """Read a hull."""
-    return database.get(HullDoc, hull_id)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 from pymatgen.core import Structure
 
 from db_config import get_settings
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
-from makers.relax import engine_spec
+from makers.base import StageSummary, TaskOutcome, stage_job
+from makers.engine import EngineMaker
 from screening.errors import DatabaseError
 from screening.schemas import PhononVerdict, Stage, StructureDoc
 from stores import Database
 
 
 @dataclass
-class PhononMaker(StageMaker):
+class PhononMaker(EngineMaker):
     """Compute phonons by finite displacements.
 
     Attributes
     ----------
     engine, engine_options
-        Energy engine of the forces.
+        See `EngineMaker`; of the forces.
     min_length
         Shortest vector of the supercell (Angstrom).
     max_atoms
@@ -43,8 +43,6 @@ class PhononMaker(StageMaker):
 
     name: str = "phonon"
     stage: ClassVar[Stage] = Stage.PHONON
-    engine: str = "chgnet"
-    engine_options: dict[str, Any] = field(default_factory=dict)
     min_length: Annotated[float, Field(gt=0)] = 10.0
     max_atoms: Annotated[int, Field(ge=1)] = 400
     displacement: Annotated[float, Field(gt=0)] = 0.03
@@ -62,9 +60,7 @@ class PhononMaker(StageMaker):
 
     def source(self) -> str:
         """Name the energy source."""
-        from screening.engines import engine_id
-
-        return engine_id(engine_spec(self.engine, self.engine_options))
+        return self.engine_name()
 
     @stage_job
     def make(self, structure_id: str, campaign_id: str | None = None) -> StageSummary:
@@ -91,7 +87,7 @@ class PhononMaker(StageMaker):
                 tolerance=self.tolerance,
                 marginal_tolerance=self.marginal_tolerance,
             ),
-            engine=engine_spec(self.engine, self.engine_options),
+            engine=self.engine_spec(),
             device=get_settings().device,
             structure_id=structure_id,
         )
@@ -121,7 +117,7 @@ class PhononMaker(StageMaker):
             fix_symmetry=True,
             keep_trajectory=False,
         )
-        engine = engine_spec(self.engine, self.engine_options)
+        engine = self.engine_spec()
         (result,) = relax_structures(
             [structure], options, engine=engine, device=get_settings().device
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.base import BANK, Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.checkpoints import read_card
 from screening.schemas import (
     OriginDoc,
@@ -15,6 +15,7 @@ from screening.schemas import (
     StructureStage,
 )
 from stores import Database, open_database
+from stores.queries.criteria import any_of
 from stores.queries.documents import subsystems
 from stores.references import SEARCHED, bank_source
 
@@ -30,13 +31,14 @@ class ReferencesMaker(StageMaker):
     known_phases
         Beside the elements, all decorations in the prototype bank that lie in the system.
     checkpoint
-        Prototype bank.
+        Prototype bank; None: the campaign's.
     """
 
     name: str = "references"
     stage: ClassVar[Stage] = Stage.HULL
+    inherited: ClassVar[dict[str, Inherited]] = {"checkpoint": Inherited("bank", BANK)}
     known_phases: bool = True
-    checkpoint: str = "prototypes"
+    checkpoint: str | None = None
 
     @stage_job
     def make(self, chemsys: str, campaign_id: str | None = None) -> StageSummary:
@@ -62,7 +64,7 @@ class ReferencesMaker(StageMaker):
         if self.known_phases:
             found += [
                 (phase, StructureRole.COMPETING, "known phases", None)
-                for phase in Bank.load(self.checkpoint).known_phases(elements)
+                for phase in Bank.load(self.checkpoint or BANK).known_phases(elements)
             ]
         for rank, (structure, role, method, template) in enumerate(found, start=1):
             origin = OriginDoc(method=method, version="1", rank=rank, template=template)
@@ -80,12 +82,12 @@ class ReferencesMaker(StageMaker):
         """Name what was searched for known phases, with its date."""
         if not self.known_phases:
             return []
-        return [bank_source(read_card(self.checkpoint)).model_dump(mode="json")]
+        return [bank_source(read_card(self.checkpoint or BANK)).model_dump(mode="json")]
 
 
 def _imported(database: Database, chemsys: str) -> list[str]:
     """List the imported structures of a system and its subsystems, sorted."""
-    query = {"chemsys": {"$in": subsystems(chemsys)}, "stage": "generated", "role": "imported"}
+    query = {**any_of("chemsys", subsystems(chemsys)), "stage": "generated", "role": "imported"}
     return sorted(
         row["structure_id"] for row in database.rows("structures", query, ["structure_id"])
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from db_config import get_settings
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.base import Inherited, StageSummary, TaskOutcome, stage_job
+from makers.engine import EngineMaker
 from screening.engines.descent.options import PRESSURES
 from screening.progress import report
 from screening.schemas import (
@@ -25,22 +26,21 @@ from stores import Database
 
 
 @dataclass
-class RelaxMaker(StageMaker):
+class RelaxMaker(EngineMaker):
     """Relax cell and positions.
 
     Attributes
     ----------
-    engine
-        Energy engine: ``chgnet``, or any ASE calculator (``module:callable``).
-    engine_options
-        Keyword arguments of the calculator.
+    engine, engine_options
+        See `EngineMaker`.
     fmax, max_stress
         Converged below this force (eV/Angstrom) and stress (GPa).
     max_steps
         Most evaluations of one structure.
     pressure
-        Target pressure (GPa): of the relaxations, the hull and the phonons. Phases are then
-        compared by their enthalpies. Below 0 GPa crystals are under tension, and no hull exists.
+        Target pressure (GPa) of the relaxations, the hull and the phonons; None: the campaign's.
+        Phases are then compared by their enthalpies. Below 0 GPa crystals are under tension, and no
+        hull exists.
     fix_symmetry
         Keep the space group.
     batch_size
@@ -53,12 +53,14 @@ class RelaxMaker(StageMaker):
 
     name: str = "relax"
     stage: ClassVar[Stage] = Stage.RELAX
-    engine: str = "chgnet"
-    engine_options: dict[str, Any] = field(default_factory=dict)
+    inherited: ClassVar[dict[str, Inherited]] = {
+        **EngineMaker.inherited,
+        "pressure": Inherited("pressure", 0.0),
+    }
     fmax: Annotated[float, Field(gt=0)] = 0.05
     max_stress: Annotated[float, Field(gt=0)] = 0.1
     max_steps: Annotated[int, Field(ge=1)] = 300
-    pressure: Annotated[float, Field(ge=PRESSURES[0], le=PRESSURES[1])] = 0.0
+    pressure: Annotated[float | None, Field(ge=PRESSURES[0], le=PRESSURES[1])] = None
     fix_symmetry: bool = True
     batch_size: Annotated[int, Field(ge=1)] = 16
     symprec: Annotated[float, Field(gt=0)] = 0.01
@@ -66,13 +68,12 @@ class RelaxMaker(StageMaker):
 
     def source(self) -> str:
         """Name the energy source, with the pressure where there is one."""
-        return energy_source(self.engine_name(), self.pressure)
+        return energy_source(self.engine_name(), self.target_pressure)
 
-    def engine_name(self) -> str:
-        """Name the engine as documents do."""
-        from screening.engines import engine_id
-
-        return engine_id(engine_spec(self.engine, self.engine_options))
+    @property
+    def target_pressure(self) -> float:
+        """Target pressure (GPa)."""
+        return self.pressure or 0.0
 
     @stage_job
     def make(
@@ -105,12 +106,12 @@ class RelaxMaker(StageMaker):
                 fmax=self.fmax,
                 max_stress=self.max_stress,
                 max_steps=self.max_steps,
-                pressure=self.pressure,
+                pressure=self.target_pressure,
                 fix_symmetry=self.fix_symmetry,
                 symprec=self.symprec,
                 batch_size=self.batch_size,
             ),
-            engine=engine_spec(self.engine, self.engine_options),
+            engine=self.engine_spec(),
             device=settings.device,
             processes=settings.n_processes,
             on_done=on_done,
@@ -127,14 +128,6 @@ class RelaxMaker(StageMaker):
                 outcome.n_failed += 1
                 outcome.count(state.value)
         return outcome
-
-
-def engine_spec(engine: str, options: dict[str, Any]) -> str | dict[str, Any]:
-    """Name an engine together with the keyword arguments of its calculator."""
-    if not options:
-        return engine
-    module, _, function = engine.partition(":")
-    return {"@module": module, "@callable": function, "kwargs": options}
 
 
 def _relaxed(

@@ -7,13 +7,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.base import BANK, Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
 from makers.symmetry import candidate_formulas
 from screening.composition import n_atoms
 from screening.identity import derive_seed
 from screening.progress import report
 from screening.schemas import Stage, SymmetryDoc
 from stores import Database
+from stores.queries.criteria import any_of
 
 
 def _default_methods() -> dict[str, int]:
@@ -29,7 +30,7 @@ class StructureMaker(StageMaker):
     methods
         Generators and how many structures each may propose per composition.
     checkpoint
-        Prototype bank.
+        Prototype bank; None: the campaign's.
     ranker
         Checkpoint that ranks prototypes.
     energies
@@ -41,16 +42,20 @@ class StructureMaker(StageMaker):
     compositions_per_task
         Compositions in one job.
     seed
-        Seed; each composition derives its own.
+        Seed; each composition derives its own. None: derived from the campaign's.
     """
 
     name: str = "structure"
     stage: ClassVar[Stage] = Stage.STRUCTURE
     version: ClassVar[int] = 4
+    inherited: ClassVar[dict[str, Inherited]] = {
+        "checkpoint": Inherited("bank", BANK),
+        "seed": Inherited("seed", None),
+    }
     methods: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = field(
         default_factory=_default_methods
     )
-    checkpoint: str = "prototypes"
+    checkpoint: str | None = None
     ranker: str = "ranker"
     energies: bool = True
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
@@ -111,13 +116,15 @@ class StructureMaker(StageMaker):
     ) -> TaskOutcome:
         from screening.structure import Target, build_pool, get_generator
 
-        query = {"symmetry_id": {"$in": symmetry_ids}, "formula": {"$in": formulas}}
+        query = {**any_of("symmetry_id", symmetry_ids), **any_of("formula", formulas)}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
-        digest = "".join(self._reference(name).sha256 for name in (self.checkpoint, self.ranker))
+        digest = "".join(
+            self._reference(name).sha256 for name in (self.checkpoint or BANK, self.ranker)
+        )
         prototypes = get_generator(
             "prototypes",
             digest,
-            bank=self.checkpoint,
+            bank=self.checkpoint or BANK,
             ranker=self.ranker,
             energies=self.energies,
         )

@@ -12,6 +12,7 @@ from screening.composition import CompositionArray
 from screening.errors import DatabaseError
 from screening.schemas import Stage
 from stores import open_database
+from stores.queries import candidates as queries
 
 
 @dataclass
@@ -69,11 +70,8 @@ def candidate_formulas(candidate_ids: list[str]) -> list[str]:
     DatabaseError
         If a candidate is not in the database.
     """
-    rows = open_database().rows(
-        "candidates", {"candidate_id": {"$in": candidate_ids}}, ["candidate_id", "formula"]
-    )
-    found = {row["candidate_id"]: row["formula"] for row in rows}
-    missing = [name for name in candidate_ids if name not in found]
+    formulas = queries.candidate_formulas(open_database(), candidate_ids)
+    missing = [name for name in candidate_ids if name not in formulas]
     if missing:
         raise DatabaseError(f"candidates {missing[:3]} are missing: run the campaign again")
-    return [found[name] for name in candidate_ids]
+    return [formulas[name] for name in candidate_ids]

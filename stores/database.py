@@ -93,6 +93,13 @@ class Database:
             found = self._database.command("dbStats")
         return int(found["dataSize"] + found["indexSize"])
 
+    def count(self, name: str, criteria: dict[str, Any] | None = None) -> int:
+        """Count the documents that match; without criteria from the collection's own figures."""
+        with self.guard():
+            if criteria is None:
+                return self._database[name].estimated_document_count()
+            return self._database[name].count_documents(criteria)
+
     def raw(self, name: str) -> MongoCollection[dict[str, Any]]:
         """Return the pymongo collection, for aggregations."""
         return self._database[name]

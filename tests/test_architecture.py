@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import graphlib
 import json
 import re
 from pathlib import Path
@@ -122,6 +123,46 @@ def test_only_stores_talk_to_mongodb():
             continue
         roots = {name.split(".")[0] for name in imports(path)}
         assert not roots & {"pymongo", "maggma", "gridfs", "bson"}, path
+
+
+def test_only_stores_write_queries():
+    """Operators and raw collections of MongoDB stay inside; ``$ref`` is JSON schema's."""
+    for path in sources():
+        if path.relative_to(ROOT).parts[0] not in {"stores", "db_config", "screening"}:
+            text = path.read_text()
+            assert not re.search(r"""["']\$(?!ref)[a-z]|\.raw\(""", text), path
+
+
+def test_no_circles():
+    """No circle of imports, those inside functions and for type checkers included."""
+    modules = {_module(path): path for path in sources()}
+    graph = {}
+    for module, path in modules.items():
+        tree = ast.walk(ast.parse(path.read_text()))
+        names = {
+            name for node in tree for name in _imported(node) if name in modules and name != module
+        }
+        graph[module] = names
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def _module(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def _imported(node):
+    """Yield what may be modules: of ``from a import b`` also ``a.b``, and only then not ``a``."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        for alias in node.names:
+            full = f"{node.module}.{alias.name}"
+            is_module = (ROOT / full.replace(".", "/")).with_suffix(".py").exists()
+            yield full if is_module else node.module
 
 
 def test_science_knows_no_workflow_engine():

@@ -53,14 +53,11 @@ def get_flow(database: Database, name: str) -> CampaignFlow:
         If there is none.
     """
     campaign_id = find_campaign(database, name).campaign_id
-    with database.guard():
-        tasks = database.raw("tasks")
-        ended = tuple(
-            tasks.count_documents({"campaign_ids": campaign_id, "state": state.value})
-            for state in (TaskState.FINISHED, TaskState.FAILED)
-        )
-        hulls = database.raw("hulls").estimated_document_count()
-    return _flow(database, campaign_id, (*ended, hulls))
+    ended = tuple(
+        database.count("tasks", {"campaign_ids": campaign_id, "state": state.value})
+        for state in (TaskState.FINISHED, TaskState.FAILED)
+    )
+    return _flow(database, campaign_id, (*ended, database.count("hulls")))
 
 
 @lru_cache(maxsize=64)

@@ -29,7 +29,11 @@ class State(StrEnum):
 
 
 class Stage(StrEnum):
-    """The stages of a campaign, in order."""
+    """The stages of a campaign, in order.
+
+    >>> Stage.VALIDATION.reaches(Stage.HULL), Stage.RELAX.reaches(Stage.HULL)
+    (True, False)
+    """
 
     GENERATION = "generation"
     VALIDITY = "validity"
@@ -40,6 +44,16 @@ class Stage(StrEnum):
     HULL = "hull"
     PHONON = "phonon"
     VALIDATION = "validation"
+
+    def reaches(self, stage: Stage) -> bool:
+        """Whether a campaign whose last stage is this one runs `stage`."""
+        order = list(Stage)
+        return order.index(self) >= order.index(stage)
+
+    @classmethod
+    def last_of(cls, until: str) -> Stage:
+        """Return the last stage of a campaign's ``until``; ``candidates`` ends with energies."""
+        return cls.ENERGY if until == "candidates" else cls(until)
 
 
 class CheckpointRef(Document):
