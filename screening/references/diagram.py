@@ -229,7 +229,11 @@ def place_compositions(
         placement = diagrams[key].place(name)
         if exclude_own:
             placement = Placement(
-                name, None, placement.competing_energy, placement.competing_energy, placement.products
+                name,
+                None,
+                placement.competing_energy,
+                placement.competing_energy,
+                placement.products,
             )
         placed.append(placement)
     return placed
