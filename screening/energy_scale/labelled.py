@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from screening.crystal.elemental_structures import elemental_structures
 from screening.elements import MAX_Z, atomic_number, symbols
 from screening.engines import Crystal
 from screening.engines.descent import RelaxOptions, relax_batch
 from screening.engines.threads import one_thread
 from screening.errors import InputError
-from screening.crystal.elemental_structures import elemental_structures
 from screening.identity import content_hash
 from screening.progress import report
 from screening.training.data import canonical_formulas, read_table

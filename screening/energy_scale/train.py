@@ -175,7 +175,7 @@ def _fit(labelled: Labelled, train: NDArray[np.bool_], seed: int) -> dict[str, N
         [f for f, used in zip(labelled.formulas, train, strict=True) if used],
         (labelled.energies - labelled.truth)[train],
         labelled.elements,
-        relaxation=float(change[known].mean()) if known.any() else 0.0,
+        relaxation=float(change[relaxed].mean()) if relaxed.any() else 0.0,
         seed=seed,
     )
 

@@ -194,7 +194,7 @@ def known_hull(path: Path) -> dict[str, float]:
 def measure_map(
     source: dict[str, float], target: dict[str, float], fraction: float, seed: int
 ) -> dict[str, Any]:
-    """Measure a map on compounds that it was not fitted to: residuals without and with it (eV/atom)."""
+    """Residuals of compounds that a map was not fitted to, without and with it (eV/atom)."""
     shared = [name for name in source if name in target]
     test = held_out(shared, fraction=fraction, seed=seed)
     fitted = {name for name, out in zip(shared, test, strict=True) if not out}
