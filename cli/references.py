@@ -73,16 +73,18 @@ def list_references(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     from cli.formatting import show
     from stores import open_database
 
-    query = {"role": "imported", "stage": "generated"}
+    query = {"roles": "imported", "stage": "generated"}
     fields = ["structure_id", "formula", "chemsys", "nsites", "symmetry.symbol", "origins"]
     rows = [
         {
             **row,
             "space group": (row.get("symmetry") or {}).get("symbol"),
-            "source": row["origins"][0]["method"],
-            "label": row["origins"][0]["template"],
+            "source": origin["method"],
+            "label": origin["template"],
         }
         for row in open_database().rows("structures", query, fields)
+        for origin in row["origins"]
+        if origin["role"] == "imported"
     ]
     columns = ["structure_id", "formula", "chemsys", "nsites", "space group", "source", "label"]
     show(rows, {name: name for name in columns}, as_json=as_json, as_csv=as_csv)

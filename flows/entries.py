@@ -7,6 +7,7 @@ one that our own calculations get.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from flows.imports import ImportReport
@@ -73,17 +74,18 @@ def import_entries(database: Database, entries: Iterable[Any], source: str) -> I
     """
     report = ImportReport()
     documents = []
-    for rank, entry in enumerate(entries, start=1):
+    for entry in entries:
         label = str(entry.entry_id)
         document, reason = _document(
-            entry, OriginDoc(method=source, version="1", rank=rank, template=label)
+            entry, OriginDoc(method=source, version="1", rank=1, template=label)
         )
         if document is None:
             report.rejected.append((label, reason))
             continue
         documents.append(document)
         report.chemsys.add(document.chemsys)
-    report.n_imported = database.upsert(documents)
+    database.upsert(documents)
+    report.n_imported = len({document.structure_id for document in documents})
     return report
 
 
@@ -93,6 +95,8 @@ def _document(entry: Any, origin: OriginDoc) -> tuple[StructureDoc | None, str]:
         return None, f"is {run_type}, not one of {', '.join(RUN_TYPES)}"
     if not entry.structure.is_ordered:
         return None, "is disordered"
+    if not isfinite(entry.uncorrected_energy):
+        return None, f"has the energy {entry.uncorrected_energy}"
     found = mp2020(
         entry.structure,
         entry.uncorrected_energy,

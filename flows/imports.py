@@ -62,7 +62,7 @@ class ImportReport:
 def import_structures(
     database: Database, structures: Iterable[ReadStructure], source: str
 ) -> ImportReport:
-    """Write structures as competing phases.
+    """Write structures as competing phases; one that is there already becomes one, too.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def import_structures(
     """
     report = ImportReport()
     written: set[str] = set()
-    for rank, item in enumerate(structures, start=1):
+    for item in structures:
         if item.structure is None:
             report.rejected.append((item.label, item.reason or "unreadable"))
             continue
@@ -84,24 +84,13 @@ def import_structures(
             stage=StructureStage.GENERATED,
             role=StructureRole.IMPORTED,
             symmetry=SpaceGroupDoc.from_structure(item.structure, SYMPREC),
-            origins=[OriginDoc(method=source, version="1", rank=rank, template=item.label)],
+            origins=[OriginDoc(method=source, version="1", rank=1, template=item.label)],
         )
-        role = _role(database, document.structure_id)
-        if role not in {None, StructureRole.IMPORTED.value}:
-            report.rejected.append((item.label, f"is in the database already, as {role}"))
-            continue
         database.upsert([document])
         written.add(document.structure_id)
         report.n_imported = len(written)
         report.chemsys.add(document.chemsys)
     return report
-
-
-def _role(database: Database, structure_id: str) -> str | None:
-    """Role of a structure that is there already; its lineage must not be lost."""
-    query = {"structure_id": structure_id}
-    row = next(database.rows("structures", query, ["role"], limit=1), None)
-    return row["role"] if row else None
 
 
 def elements_of(chemsys: str) -> list[str]:

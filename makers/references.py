@@ -9,6 +9,7 @@ from makers.base import BANK, Inherited, StageMaker, StageSummary, TaskOutcome, 
 from screening.checkpoints import read_card
 from screening.schemas import (
     OriginDoc,
+    SpaceGroupDoc,
     Stage,
     StructureDoc,
     StructureRole,
@@ -52,28 +53,28 @@ class ReferencesMaker(StageMaker):
         )
 
     def _collect(self, chemsys: str, imported: list[str]) -> TaskOutcome:
-        from screening.hull import elemental_structures
+        from screening.hull.elements import elemental_structures, elements_without_reference
         from screening.structure import Bank
 
         elements = chemsys.split("-")
         outcome = TaskOutcome(unit="structures", counted=False)
-        found: list[tuple[Any, StructureRole, str, str | None]] = [
-            (structure, StructureRole.ELEMENT, "elements", symbol)
-            for symbol, structure in elemental_structures(elements).items()
+        missing = elements_without_reference(elements)
+        for symbol in missing:
+            outcome.count(f"no reference structure of {symbol}")
+        available = [symbol for symbol in elements if symbol not in missing]
+        documents = [
+            _reference(structure, StructureRole.ELEMENT, "elements", symbol)
+            for symbol, structure in elemental_structures(available).items()
         ]
         if self.known_phases:
-            found += [
-                (phase, StructureRole.COMPETING, "known phases", None)
+            documents += [
+                _reference(phase, StructureRole.COMPETING, "known phases", None)
                 for phase in Bank.load(self.checkpoint or BANK).known_phases(elements)
             ]
-        for rank, (structure, role, method, template) in enumerate(found, start=1):
-            origin = OriginDoc(method=method, version="1", rank=rank, template=template)
-            document = StructureDoc.from_structure(
-                structure, stage=StructureStage.GENERATED, role=role, origins=[origin]
-            )
+        for document in documents:
             outcome.add(document)
             outcome.ids.append(document.structure_id)
-        outcome.ids += imported
+        outcome.ids = list(dict.fromkeys([*outcome.ids, *imported]))
         outcome.n_out = len(outcome.ids)
         outcome.data[SEARCHED] = {"chemsys": chemsys, "sources": self._sources()}
         return outcome
@@ -85,9 +86,30 @@ class ReferencesMaker(StageMaker):
         return [bank_source(read_card(self.checkpoint or BANK)).model_dump(mode="json")]
 
 
+def _reference(
+    structure: Any, role: StructureRole, method: str, template: str | None
+) -> StructureDoc:
+    """Describe a reference alike for every system that it belongs to: it has no rank of its own."""
+    remarks = structure.properties
+    origin = OriginDoc(
+        method=method,
+        version="1",
+        rank=1,
+        template=template or remarks.get("prototype"),
+        parameters=remarks,
+    )
+    return StructureDoc.from_structure(
+        structure,
+        stage=StructureStage.GENERATED,
+        role=role,
+        symmetry=SpaceGroupDoc.from_structure(structure),
+        origins=[origin],
+    )
+
+
 def _imported(database: Database, chemsys: str) -> list[str]:
     """List the imported structures of a system and its subsystems, sorted."""
-    query = {**any_of("chemsys", subsystems(chemsys)), "stage": "generated", "role": "imported"}
+    query = {**any_of("chemsys", subsystems(chemsys)), "stage": "generated", "roles": "imported"}
     return sorted(
         row["structure_id"] for row in database.rows("structures", query, ["structure_id"])
     )

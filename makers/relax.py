@@ -18,7 +18,6 @@ from screening.schemas import (
     Stage,
     State,
     StructureDoc,
-    StructureRole,
     StructureStage,
 )
 from screening.schemas.relax import energy_source
@@ -140,7 +139,7 @@ def _relaxed(
         shape,
         stage=StructureStage.RELAXED,
         parent_id=parent.structure_id,
-        role=StructureRole(parent.role),
+        roles=parent.roles,
         symmetry=SpaceGroupDoc.from_structure(shape, symprec) if usable else None,
         origins=parent.origins,
         relaxation=relaxation,

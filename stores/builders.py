@@ -8,7 +8,9 @@ from maggma.core import Builder
 
 from screening.hull.coverage import n_references, systems_without_reference
 from screening.hull.standing import is_stable, material_id, revise
-from screening.schemas import HullDoc, MaterialDoc, utc_now
+from screening.schemas import HullDoc, MaterialDoc, OriginDoc, StructureRole, utc_now
+from screening.schemas.structure import found_by
+from stores.membership import campaigns_of
 from stores.optimade import build_optimade
 from stores.standing import crystals_of, newest_of
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 _STRUCTURE_FIELDS = [
     "structure_id", "formula", "chemsys", "elements", "nelements", "nsites", "volume_per_atom",
-    "density", "symmetry", "structure", "origins", "role", "relaxation.engine",
-    "dft.calculations.uuid",
+    "density", "symmetry", "structure", "origins", "roles", "relaxation.engine", "parent_id",
+    "stage", "dft.calculations.uuid",
 ]  # fmt: skip
 _PHONON_FIELDS = ["structure_id", "verdict", "min_frequency", "dft.calculations.uuid"]
 _REPLACED = (
@@ -107,6 +109,7 @@ class MaterialsBuilder(Builder):
         found = {row["structure_id"]: row for row in structures.query(query, [*_STRUCTURE_FIELDS])}
         verdicts = {row["structure_id"]: row for row in phonons.query(query, [*_PHONON_FIELDS])}
         compositions = _by_formula(candidates, [entry.formula for entry in revision.entries])
+        campaigns = _campaigns(self.database, found.values())
         ground = _grounds(hull, {"-".join(sorted(e.composition)) for e in revision.entries})
         for entry in revision.entries:
             yield {
@@ -116,6 +119,7 @@ class MaterialsBuilder(Builder):
                 "members": [found[name] for name in _members(entry) if name in found],
                 "phonon": next((verdicts[n] for n in _members(entry) if n in verdicts), None),
                 "candidates": compositions.get(entry.formula, []),
+                "campaigns": campaigns,
                 "ground": ground["-".join(sorted(entry.composition))],
             }
 
@@ -124,19 +128,19 @@ class MaterialsBuilder(Builder):
         entry, hull, phonon = item["entry"], item["hull"], item["phonon"]
         members = {row["structure_id"]: row for row in item["members"]}
         best = members.get(entry.entry_id)
-        found = [row for row in item["members"] if row["role"] == "candidate"]
+        found = [row for row in item["members"] if "candidate" in row["roles"]]
         if best is None or not found:
             return None
-        origins = sorted(
-            (origin for row in found for origin in row["origins"]),
-            key=lambda origin: (origin["rank"], origin["method"]),
-        )
+        known_as = [name for name, row in members.items() if set(row["roles"]) - {"candidate"}]
+        origins = _proposals(found)
+        campaigns = {name for row in found for name in item["campaigns"][row["structure_id"]]}
+        candidates = [row for row in item["candidates"] if row["campaign_id"] in campaigns]
         document = MaterialDoc(
             material_id=material_id(entry.entry_id),
             structure_id=entry.entry_id,
             found_as=[row["structure_id"] for row in found],
-            campaign_ids=sorted({row["campaign_id"] for row in item["candidates"]}),
-            candidate_ids=sorted({row["candidate_id"] for row in item["candidates"]}),
+            campaign_ids=sorted(campaigns),
+            candidate_ids=sorted({row["candidate_id"] for row in candidates}),
             volume=best["volume_per_atom"] * best["nsites"],
             energy_source=hull.energy_source,
             pressure=hull.pressure,
@@ -148,12 +152,12 @@ class MaterialsBuilder(Builder):
             dynamic_stability=phonon["verdict"] if phonon else None,
             min_frequency=phonon["min_frequency"] if phonon else None,
             phonon_of=phonon["structure_id"] if phonon else None,
-            predicted_formation_energy_per_atom=_predicted(item["candidates"]),
+            predicted_formation_energy_per_atom=_predicted(candidates or item["candidates"]),
             task_ids=[*_task_ids(best), *_task_ids(phonon)],
             origins=origins,
-            method=origins[0]["method"] if origins else "unknown",
+            method=found_by(origins) or "unknown",
             **item["ground"],
-            **_known(entry, hull),
+            **_known(known_as, hull),
             **_copied(entry, best),
         )
         return document.model_dump()
@@ -193,11 +197,34 @@ def _without_id(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "_id"}
 
 
+def _campaigns(database: Database, rows: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
+    """Find the campaigns that have produced each structure; by DFT: also what it was made from."""
+    made_from = {
+        row["structure_id"]: [row["structure_id"]]
+        + ([row["parent_id"]] if row["stage"] == "dft" and row["parent_id"] else [])
+        for row in rows
+    }
+    campaigns = campaigns_of(database, (name for names in made_from.values() for name in names))
+    return {
+        name: {one for parent in names for one in campaigns.get(parent, ())}
+        for name, names in made_from.items()
+    }
+
+
+def _proposals(rows: list[dict[str, Any]]) -> list[OriginDoc]:
+    """List the proposals that led to some structures, each once, the best rank first."""
+    origins = [OriginDoc.model_validate(origin) for row in rows for origin in row["origins"]]
+    proposals = [origin for origin in origins if origin.role == StructureRole.CANDIDATE]
+    distinct = [origin for n, origin in enumerate(proposals) if origin not in proposals[:n]]
+    return sorted(distinct, key=lambda origin: (origin.rank, origin.method))
+
+
 def _by_formula(candidates: Any, formulas: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Group candidates of all campaigns by formula."""
     groups: dict[str, list[dict[str, Any]]] = {}
     fields = ["candidate_id", "campaign_id", "formula", "energy.formation_energy_per_atom"]
-    for row in candidates.query({"formula": {"$in": sorted(set(formulas))}}, fields):
+    query = {"formula": {"$in": sorted(set(formulas))}}
+    for row in candidates.query(query, fields, sort={"candidate_id": 1}):
         groups.setdefault(row["formula"], []).append(row)
     return groups
 
@@ -227,9 +254,8 @@ def _grounds(hull: HullDoc, systems: Iterable[str]) -> dict[str, dict[str, Any]]
     }
 
 
-def _known(entry: HullEntry, hull: HullDoc) -> dict[str, Any]:
+def _known(known: list[str], hull: HullDoc) -> dict[str, Any]:
     """Say whether a crystal is among the known phases of the sources that were searched."""
-    known = list(entry.known_as)
     searched = [
         source.model_copy(update={"matches": bool(known), "identifiers": known})
         if source.scope == "crystals"

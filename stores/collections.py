@@ -66,6 +66,7 @@ _ALL = (
         (
             ("campaign_ids", "stage", "state"),
             ("state", "heartbeat"),
+            ("summary.ids",),
             ("provenance.maker", "summary.data.searched.chemsys"),
         ),
     ),

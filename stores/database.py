@@ -25,6 +25,7 @@ from stores.collections import (
 from stores.connection import describe_server
 from stores.document_store import BlobStore, DocumentStore
 from stores.errors import translate_errors
+from stores.merging import merge_structures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -125,6 +126,9 @@ class Database:
     def upsert(self, documents: Iterable[Document]) -> int:
         """Write documents of any kinds under their keys, in bulk; returns how many.
 
+        A structure is merged with the one of its key (see `stores.merging`); other documents
+        replace it.
+
         Raises
         ------
         DatabaseError
@@ -136,7 +140,10 @@ class Database:
             rows.setdefault(BY_SCHEMA[type(document)].name, []).append(document.model_dump())
         with self.guard():
             for name, group in rows.items():
-                self.store(name).update(group)
+                if name == "structures":
+                    merge_structures(self.raw(name), group, self.blobs.write)
+                else:
+                    self.store(name).update(group)
         return sum(len(group) for group in rows.values())
 
     def _refuse_emulated(self, document: Document) -> None:

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from bson import ObjectId
 from pymongo import ReplaceOne
 
+from screening.schemas import OriginDoc
+from screening.schemas.structure import found_by
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -39,8 +42,8 @@ PROVIDER_FIELDS: dict[str, tuple[str, str, str | None]] = {
     "dynamic_stability": ("string", "Phonons: stable, marginal, unstable, not_converged", None),
     "min_frequency": ("float", "Lowest phonon frequency, imaginary as negative", "THz"),
     "known": ("boolean", "Whether it is a phase of the reference set", None),
-    "method": ("string", "The method that found it first", None),
-    "campaign_ids": ("list", "Campaigns that found it", None),
+    "method": ("string", "Methods that proposed it, the best rank of each", None),
+    "campaign_ids": ("list", "Campaigns whose own tasks have produced it", None),
     "density": ("float", "Density", "g/cm^3"),
 }
 """Fields beyond the standard, without their prefix: type, description, unit."""
@@ -121,7 +124,7 @@ def _of_material(row: dict[str, Any]) -> dict[str, Any]:
 
 def _of_structure(row: dict[str, Any]) -> dict[str, Any]:
     relaxation = row.get("relaxation") or {}
-    origins = row.get("origins") or [{}]
+    origins = [OriginDoc.model_validate(origin) for origin in row.get("origins") or []]
     made: ObjectId = row["_id"]
     ended = (row.get("provenance") or {}).get("ended")
     return {
@@ -135,7 +138,7 @@ def _of_structure(row: dict[str, Any]) -> dict[str, Any]:
             name: relaxation.get(name)
             for name in ("pressure", "energy_per_atom", "enthalpy_per_atom")
         },
-        "method": origins[0].get("method"),
+        "method": found_by(origins) or None,
         "density": row["density"],
         "source": made,
         **_geometry(row["structure"]),

@@ -55,17 +55,32 @@ def elemental_structures(elements: Iterable[str]) -> dict[str, Structure]:
     InputError
         If an element is unknown or has no reference structure, naming all of these.
     """
-    wanted = list(dict.fromkeys(elements))
-    for symbol in wanted:
-        atomic_number(symbol)
-    found = {symbol: _structure(symbol) for symbol in wanted}
+    found = _structures(elements)
     missing = [symbol for symbol, structure in found.items() if structure is None]
     if missing:
         raise InputError(
-            f"no reference structure for the elements {missing}: give their energies as entries of "
-            "the hull, with role 'element'"
+            f"no reference structure of the elements {missing}: import one of each (`screening "
+            "references import FILE`), or leave these elements out"
         )
     return {symbol: structure for symbol, structure in found.items() if structure is not None}
+
+
+def elements_without_reference(elements: Iterable[str]) -> list[str]:
+    """List the elements that have no reference structure, in their order.
+
+    Raises
+    ------
+    InputError
+        If an element is unknown.
+    """
+    return [symbol for symbol, structure in _structures(elements).items() if structure is None]
+
+
+def _structures(elements: Iterable[str]) -> dict[str, Structure | None]:
+    symbols = list(dict.fromkeys(elements))
+    for symbol in symbols:
+        atomic_number(symbol)
+    return {symbol: _structure(symbol) for symbol in symbols}
 
 
 def _structure(symbol: str) -> Structure | None:

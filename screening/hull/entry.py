@@ -112,7 +112,7 @@ class PhaseEntry:
             {symbols()[z]: count * units for z, count in formula.items()},
             relaxation.energy_per_atom,
             relaxation.source,
-            "candidate" if any(doc.role == "candidate" for doc in group) else best.role.value,
+            "candidate" if any(doc.is_candidate for doc in group) else best.role.value,
             tuple(doc.structure_id for doc in group),
             relaxation.pressure,
             relaxation.enthalpy_per_atom,

@@ -18,7 +18,7 @@ class MaterialDoc(Document):
     found_as: list[str] = Field(
         default_factory=list, description="Relaxed candidates that are this crystal"
     )
-    campaign_ids: list[str] = Field(description="Campaigns that found it")
+    campaign_ids: list[str] = Field(description="Campaigns whose own tasks have produced it")
     candidate_ids: list[str] = Field(description="Candidates of those campaigns")
     formula_pretty: str = Field(description="Reduced formula")
     formula_anonymous: str = Field(description="Anonymous formula, such as ABC3")
@@ -96,6 +96,8 @@ class MaterialDoc(Document):
         description="jobflow uuids of the DFT calculations behind the numbers; empty for a "
         "machine-learned potential",
     )
-    origins: list[OriginDoc] = Field(default_factory=list, description="Methods that found it")
-    method: str = Field(description="The method that found it first")
+    origins: list[OriginDoc] = Field(default_factory=list, description="Proposals that led to it")
+    method: str = Field(
+        description="Methods that proposed it, the best rank of each: 'prototypes #1, random #3'"
+    )
     last_updated: datetime = Field(default_factory=utc_now, description="Last change (UTC)")

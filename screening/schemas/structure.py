@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from screening.crystal.symmetry_dataset import symmetry_dataset
 from screening.identity import make_id
@@ -14,6 +14,8 @@ from screening.schemas.relax import RelaxationDoc
 from screening.schemas.validation import DftDoc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pymatgen.core import Structure
 
 
@@ -26,7 +28,7 @@ class StructureStage(StrEnum):
 
 
 class StructureRole(StrEnum):
-    """Why a structure is in the database."""
+    """Why a structure is in the database; a structure may have several roles."""
 
     CANDIDATE = "candidate"
     ELEMENT = "element"
@@ -35,7 +37,7 @@ class StructureRole(StrEnum):
 
 
 class OriginDoc(Document):
-    """Which method proposed a structure, and how it ranked there."""
+    """One claim on a structure: the method or source that gave it, in which role and rank."""
 
     method: str = Field(description="Generator: prototypes, random, ...")
     version: str = Field(description="Version of the method")
@@ -44,6 +46,24 @@ class OriginDoc(Document):
     seed: int | None = Field(None, description="Seed of the method")
     template: str | None = Field(None, description="Prototype or template that was used")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Method's parameters")
+    role: StructureRole = Field(
+        StructureRole.CANDIDATE,
+        description="candidate: proposed by a method; otherwise given as a reference",
+    )
+
+
+def best_ranks(origins: Iterable[OriginDoc]) -> dict[str, int]:
+    """Find the best rank of each method that proposed a crystal, the best method first."""
+    best: dict[str, int] = {}
+    for origin in origins:
+        if origin.role == StructureRole.CANDIDATE:
+            best[origin.method] = min(origin.rank, best.get(origin.method, origin.rank))
+    return dict(sorted(best.items(), key=lambda item: (item[1], item[0])))
+
+
+def found_by(origins: Iterable[OriginDoc]) -> str:
+    """Name the methods that proposed a crystal, with their best ranks: ``random #1, maps #3``."""
+    return ", ".join(f"{method} #{rank}" for method, rank in best_ranks(origins).items())
 
 
 class SpaceGroupDoc(Document):
@@ -86,12 +106,22 @@ def _crystal_system(number: int) -> str:
 
 
 class StructureDoc(Document):
-    """One structure; a relaxed one points to the structure that it was relaxed from."""
+    """One structure; a relaxed one points to the structure that it was relaxed from.
+
+    The identifier names the content: cell, atoms and, of a relaxed one, its parent and energy
+    source. `roles` and `origins` are claims on it, and several tasks may write the same structure:
+    the store merges their claims, whatever the order, and keeps the content of lowest energy.
+    """
 
     structure_id: str = Field(description="Key, made from the content")
     parent_id: str | None = Field(None, description="Structure that this one was made from")
     stage: StructureStage = Field(description="generated, relaxed or dft")
-    role: StructureRole = Field(StructureRole.CANDIDATE, description="Why it is here")
+    roles: list[StructureRole] = Field(
+        default_factory=list, description="Why it is here: candidate, element, competing, imported"
+    )
+    role: StructureRole = Field(
+        StructureRole.CANDIDATE, description="The first of its roles, in the order above"
+    )
     formula: str = Field(description="Reduced formula, as pymatgen writes it")
     chemsys: str = Field(description="Chemical system, symbols in alphabetical order")
     elements: list[str] = Field(description="Element symbols in alphabetical order")
@@ -102,14 +132,40 @@ class StructureDoc(Document):
     symmetry: SpaceGroupDoc | None = Field(None, description="Space group")
     structure: dict[str, Any] = Field(description="pymatgen Structure as a dictionary")
     origins: list[OriginDoc] = Field(
-        default_factory=list, description="Methods that proposed it, best first"
+        default_factory=list, description="Methods and sources that gave it, best rank first"
     )
     relaxation: RelaxationDoc | None = Field(None, description="How it was relaxed")
     dft: DftDoc | None = Field(None, description="The calculations, where it was relaxed by DFT")
     duplicate_of: str | None = Field(None, description="Lower-energy structure that it matches")
     state: State = Field(State.OK, description="ok or failed")
     reason: str | None = Field(None, description="Why it failed")
-    provenance: Provenance | None = Field(None, description="Where the document comes from")
+    provenance: Provenance | None = Field(
+        None, description="The task that wrote the content; the ledger names all that gave it"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_roles(cls, values: Any) -> Any:
+        """Make `roles` of a single `role`, as older documents have it, and order them."""
+        if not isinstance(values, dict):
+            return values
+        roles = values.get("roles")
+        if not roles:
+            role = StructureRole(values.get("role", StructureRole.CANDIDATE))
+            origins = [_in_role(origin, role) for origin in values.get("origins") or []]
+            values, roles = values | {"origins": origins}, [role]
+        ordered = [role for role in StructureRole if role in set(roles)]
+        return values | {"roles": ordered, "role": ordered[0]} if ordered else values
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether a method proposed it."""
+        return StructureRole.CANDIDATE in self.roles
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a known crystal: an element, a known phase, or imported."""
+        return any(role != StructureRole.CANDIDATE for role in self.roles)
 
     @classmethod
     def from_structure(
@@ -159,7 +215,7 @@ class StructureDoc(Document):
             nsites=len(structure),
             volume_per_atom=structure.volume / len(structure),
             density=float(structure.density),
-            structure=structure.as_dict(),
+            structure=structure.as_dict() | {"properties": {}},  # remarks, not content
             **fields,
         )
 
@@ -168,3 +224,10 @@ class StructureDoc(Document):
         from pymatgen.core import Structure
 
         return Structure.from_dict(self.structure)
+
+
+def _in_role(origin: Any, role: StructureRole) -> Any:
+    """Give an origin the role of its structure."""
+    if isinstance(origin, OriginDoc):
+        return origin.model_copy(update={"role": role})
+    return {"role": role, **origin} if isinstance(origin, dict) else origin

@@ -136,7 +136,7 @@ def structure_from_runs(
         structure,
         stage=StructureStage.DFT,
         parent_id=parent.structure_id,
-        role=parent.role,
+        roles=parent.roles,
         origins=parent.origins,
         symmetry=group,
         relaxation=RelaxationDoc(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import InputError
+from screening.schemas import Stage
+from stores.membership import campaigns_of
 
 if TYPE_CHECKING:
     from stores.database import Database
@@ -21,7 +23,7 @@ KINDS = {
 }
 """Prefix of an identifier -> collection."""
 STRUCTURE_FIELDS = (
-    "structure_id", "parent_id", "formula", "stage", "role", "symmetry.symbol", "origins",
+    "structure_id", "parent_id", "formula", "stage", "role", "roles", "symmetry.symbol", "origins",
     "relaxation.engine", "relaxation.energy_per_atom", "provenance", "dft",
 )  # fmt: skip
 """What is told of a structure; reading all of it takes longer."""
@@ -203,7 +205,7 @@ def _structure(database: Database, row: dict[str, Any]) -> LineageNode:
     facts = {
         "formula": row["formula"],
         "stage": row["stage"],
-        "role": row["role"],
+        "role": ", ".join(row.get("roles") or [row["role"]]),
         "space_group": (row.get("symmetry") or {}).get("symbol"),
         "energy_per_atom": relaxation.get("energy_per_atom"),
         "engine": relaxation.get("engine"),
@@ -215,13 +217,16 @@ def _structure(database: Database, row: dict[str, Any]) -> LineageNode:
     }
     if row.get("dft"):
         facts |= {name: row["dft"][name] for name in DFT_FIELDS}
-    node = LineageNode("structure", row["structure_id"], facts, _calculations(row))
+    name = row["structure_id"]
+    node = LineageNode("structure", name, facts, _calculations(row))
     if row.get("parent_id"):
         query = {"structure_id": row["parent_id"]}
         parent = next(database.rows("structures", query, STRUCTURE_FIELDS), None)
         node.parents += [_structure(database, parent)] if parent else []
     elif row["role"] == "candidate":
-        rows = database.rows("candidates", {"formula": row["formula"]})
+        campaigns = campaigns_of(database, [name], [Stage.STRUCTURE.value]).get(name, set())
+        query = {"formula": row["formula"], "campaign_id": {"$in": sorted(campaigns)}}
+        rows = database.rows("candidates", query, sort={"candidate_id": 1})
         node.parents = [_candidate(database, candidate) for candidate in rows]
         node.parents += _symmetries(database, row)
     return node

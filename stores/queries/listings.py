@@ -6,6 +6,7 @@ operator of MongoDB.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -116,7 +117,7 @@ class DiscoveryQuery(Question):
         None, description="Verdict of the phonons; none: not computed"
     )
     known: bool | None = Field(None, description="Whether it is a phase of the reference set")
-    method: Name | None = Field(None, description="Method that found it first")
+    method: Name | None = Field(None, description="One of the methods that proposed it")
     campaign: Name | None = Field(None, description="Campaign that found it (campaign_id)")
     q: str | None = Field(
         None, max_length=1000, description="Further filter, in the OPTIMADE grammar"
@@ -136,10 +137,11 @@ class DiscoveryQuery(Question):
             "symmetry.number": self.space_group,
             "symmetry.crystal_system": self.crystal_system,
             "is_stable": self.stable,
-            "method": self.method,
             "campaign_ids": self.campaign,
         }
         parts += [{field: value} for field, value in equal.items() if value is not None]
+        if self.method:
+            parts.append({"method": {"$regex": f"(^|, ){re.escape(self.method)} #"}})
         if self.stable:
             parts.append({"energy_above_hull": {"$lte": STABLE}})  # bounds on every index
         if self.known is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from stores.database import Database
 
+ORIGINS = ("origins.method", "origins.role")
 CHUNK = 10_000
 """Structures that are asked for at a time."""
 
@@ -66,7 +67,13 @@ def structure_fates(database: Database, campaign_id: str) -> Fates:
             members.setdefault(fate, set()).add(crystal)
         else:
             fate = Fate.ABOVE if compared else Fate.OPEN
-        methods = sorted({origin["method"] for origin in row.get("origins", [])})
+        methods = sorted(
+            {
+                origin["method"]
+                for origin in row.get("origins", [])
+                if origin.get("role", "candidate") == "candidate"
+            }
+        )
         counts = fates.structures.setdefault(" + ".join(methods) or "unknown", Counter())
         counts[fate] += ids[name]
     fates.structures = dict(sorted(fates.structures.items(), key=lambda item: -item[1].total()))
@@ -112,4 +119,4 @@ def _rows(database: Database, ids: Counter[str]) -> Iterator[dict[str, Any]]:
     names = list(ids)
     for start in range(0, len(names), CHUNK):
         query = {"structure_id": {"$in": names[start : start + CHUNK]}}
-        yield from database.rows("structures", query, ["structure_id", "state", "origins.method"])
+        yield from database.rows("structures", query, ["structure_id", "state", *ORIGINS])

@@ -19,7 +19,7 @@ from flows.imports import (
 from screening.errors import EngineError, InputError
 from screening.prototypes.extend_checkpoint import Addition, add_to_bank
 from screening.readers.files import ReadStructure
-from screening.schemas import StructureDoc, StructureRole, StructureStage
+from screening.schemas import OriginDoc, StructureDoc, StructureRole, StructureStage
 from screening.structure import Bank
 
 
@@ -287,14 +287,26 @@ def test_importing_twice_doubles_nothing(database, tmp_path):
     assert database.raw("structures").count_documents({}) == 2
 
 
-def test_an_import_does_not_take_over_what_is_there(database):
-    candidate = StructureDoc.from_structure(crystal(), stage=StructureStage.GENERATED)
-    database.upsert([candidate])
+def test_an_import_and_a_proposal_of_one_crystal_share_a_document(database):
+    candidate = StructureDoc.from_structure(
+        crystal(),
+        stage=StructureStage.GENERATED,
+        origins=[OriginDoc(method="prototypes", version="1", rank=3)],
+    )
     items = [ReadStructure("a.json#0", crystal()), ReadStructure("b.json#0", crystal("Br"))]
-    report = import_structures(database, items, "mine")
-    assert report.rejected == [("a.json#0", "is in the database already, as candidate")]
-    assert report.n_imported == 1
-    assert database.get(StructureDoc, candidate.structure_id).role == StructureRole.CANDIDATE
+    documents = []
+    for order in (0, 1):
+        database.raw("structures").delete_many({})
+        if order:
+            database.upsert([candidate])
+        report = import_structures(database, items, "mine")
+        assert (report.n_imported, report.rejected) == (2, [])
+        if not order:
+            database.upsert([candidate])
+        documents.append(database.get(StructureDoc, candidate.structure_id))
+    assert documents[0] == documents[1]
+    assert documents[0].roles == [StructureRole.CANDIDATE, StructureRole.IMPORTED]
+    assert [origin.method for origin in documents[0].origins] == ["mine", "prototypes"]
 
 
 def test_nothing_to_import(database):
