@@ -56,6 +56,9 @@ def predict(
     engine: Annotated[
         str, typer.Option(help="Potential: chgnet, or any ASE calculator as module:callable.")
     ] = "chgnet",
+    others: Annotated[
+        bool, typer.Option("--others", help="List crystals that other runs have found, too.")
+    ] = False,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for CIF files.")] = None,
     as_json: JsonFlag = False,
@@ -83,7 +86,7 @@ def predict(
     )
     database = open_database()
     with stage_bars(quiet=quiet or as_json or as_csv):
-        rows = flow.predict(database, campaign)
+        rows = flow.predict(database, campaign, others=others)
     columns, title = COLUMNS, f"crystals of {formula}"
     if pressure:
         columns, title = COLUMNS_AT_PRESSURE, f"{title} at {pressure:g} GPa"

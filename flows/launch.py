@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.errors import CampaignError, ScreeningError, mask_secrets
-from screening.schemas import CampaignDoc, CampaignState, Stage, utc_now
+from screening.schemas import CampaignDoc, CampaignKind, CampaignState, Stage, utc_now
 from stores import Database, open_database
 from stores.queries.campaigns import mark_submitted
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from flows.campaign import CampaignMaker
 
 
-def register(database: Database, campaign: CampaignMaker, launcher: str) -> CampaignDoc:
+def register(
+    database: Database,
+    campaign: CampaignMaker,
+    launcher: str,
+    kind: CampaignKind = CampaignKind.CAMPAIGN,
+) -> CampaignDoc:
     """Write, or find, the document of a campaign and mark it as running, or being submitted."""
     document = database.get(CampaignDoc, campaign.campaign_id)
     state = CampaignState.RUNNING if launcher == "local" else CampaignState.SUBMITTING
@@ -23,6 +28,7 @@ def register(database: Database, campaign: CampaignMaker, launcher: str) -> Camp
         document = CampaignDoc(
             campaign_id=campaign.campaign_id,
             name=campaign.name,
+            kind=kind,
             seed=campaign.seed,
             config=campaign.config(),
             state=state,
@@ -34,8 +40,17 @@ def register(database: Database, campaign: CampaignMaker, launcher: str) -> Camp
     return document
 
 
-def run_campaign(campaign: CampaignMaker) -> CampaignDoc:
+def run_campaign(
+    campaign: CampaignMaker, kind: CampaignKind = CampaignKind.CAMPAIGN
+) -> CampaignDoc:
     """Run a campaign in this process; what is finished already is not done again.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    kind
+        Kept on a new campaign; commands without a name never mean a prediction.
 
     Raises
     ------
@@ -47,7 +62,7 @@ def run_campaign(campaign: CampaignMaker) -> CampaignDoc:
         campaign.validation.check()
     database = open_database()
     flow = campaign.make()
-    document = register(database, campaign, "local")
+    document = register(database, campaign, "local", kind)
     try:
         run_flow(flow, database)
     except BaseException as error:

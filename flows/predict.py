@@ -13,11 +13,15 @@ from makers.structure import StructureMaker
 from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
 from screening.errors import InputError
-from screening.schemas import Stage, StructureDoc, StructureRole
+from screening.schemas import CampaignKind, Stage, StructureDoc, StructureRole
+from screening.schemas.structure import found_by
+from stores.membership import produced_by
 from stores.queries.criteria import any_of
 from stores.standing import distances_to_newest_hull
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stores import Database
 
 
@@ -91,55 +95,76 @@ def prediction_campaign(
     )
 
 
-def predict(database: Database, campaign: CampaignMaker) -> list[dict[str, Any]]:
+def predict(
+    database: Database, campaign: CampaignMaker, *, others: bool = False
+) -> list[dict[str, Any]]:
     """Run the campaign of one composition and list its crystals, the best first.
+
+    Parameters
+    ----------
+    database
+        The database.
+    campaign
+        What `prediction_campaign` gives.
+    others
+        List crystals of this composition that other runs have relaxed with the same engine, too.
 
     Returns
     -------
     Rows with structure_id, space group, energies (eV/atom), `found_by` (methods with their best
     ranks) and `origins` (every proposal that led to it: method, version, rank, score, seed,
     template, parameters); relaxed ones by energy (at a pressure: enthalpy), without duplicates;
-    otherwise the pool in its order.
+    otherwise the pool in its order. `energy_above_hull` is the crystal's own distance to the newest
+    hull of its system.
     """
-    run_campaign(campaign)
-    formula = (campaign.generation.formulas or [""])[0]
+    run_campaign(campaign, CampaignKind.PREDICTION)
+    methods = None if others else campaign.structure.methods
     if not campaign.last_stage.reaches(Stage.RELAX):
-        return [_row(doc) for doc in _pool(database, campaign.campaign_id)]
+        return [_row([doc], methods) for doc in _pool(database, campaign.campaign_id)]
     from screening.relax import group_duplicates
 
-    query = {
-        "formula": formula,
-        "role": StructureRole.CANDIDATE.value,
-        "stage": "relaxed",
-        "relaxation.engine": campaign.relax.engine_name(),
-        "relaxation.pressure": campaign.relax.target_pressure,
-        "state": "ok",
-    }
-    documents = list(database.find(StructureDoc, query, blobs=False))
+    documents = list(
+        database.find(StructureDoc, _relaxed(database, campaign, others=others), blobs=False)
+    )
     groups = group_duplicates(documents)
     above = distances_to_newest_hull(database, [group[0] for group in groups])
-    rows = [_row(group[0], members=group) for group in groups]
+    rows = [_row(group, methods) for group in groups]
     for row in rows:
         row["energy_above_hull"] = above.get(row["structure_id"])
     return rows[: campaign.structure.top]
 
 
+def _relaxed(database: Database, campaign: CampaignMaker, *, others: bool) -> dict[str, Any]:
+    """Build the query of the relaxed structures: this run's own, or all of the composition."""
+    if not others:
+        relaxed = produced_by(database, campaign.campaign_id, Stage.RELAX)
+        return {**any_of("structure_id", relaxed), "state": "ok"}
+    return {
+        "formula": (campaign.generation.formulas or [""])[0],
+        "roles": StructureRole.CANDIDATE.value,
+        "stage": "relaxed",
+        "relaxation.engine": campaign.relax.engine_name(),
+        "relaxation.pressure": campaign.relax.target_pressure,
+        "state": "ok",
+    }
+
+
 def _pool(database: Database, campaign_id: str) -> list[StructureDoc]:
     """List the generated structures of a campaign in the order of the pool."""
-    tasks = database.rows("tasks", {"campaign_ids": campaign_id, "stage": "structure"})
-    names = [name for task in tasks for name in task["summary"]["ids"]]
-    query = any_of("structure_id", names)
-    found = {doc.structure_id: doc for doc in database.find(StructureDoc, query, blobs=False)}
-    return [found[name] for name in names]
+    names = produced_by(database, campaign_id, Stage.STRUCTURE)
+    return database.get_many(StructureDoc, names, blobs=False)
 
 
-def _row(document: StructureDoc, members: list[StructureDoc] | None = None) -> dict[str, Any]:
-    origins = [
-        {"structure_id": member.structure_id, **origin.model_dump()}
-        for member in members or [document]
+def _row(group: list[StructureDoc], methods: Mapping[str, int] | None) -> dict[str, Any]:
+    """Describe one crystal, with the proposals of these methods or of all."""
+    document = group[0]
+    proposals = [
+        (member.structure_id, origin)
+        for member in group
         for origin in member.origins
+        if origin.role == StructureRole.CANDIDATE
+        and (methods is None or origin.rank <= methods.get(origin.method, 0))
     ]
-    best = best_ranks(origins)
     symmetry, relaxation = document.symmetry, document.relaxation
     return {
         "structure_id": document.structure_id,
@@ -151,25 +176,16 @@ def _row(document: StructureDoc, members: list[StructureDoc] | None = None) -> d
         "energy_per_atom": relaxation.energy_per_atom if relaxation else None,
         "enthalpy_per_atom": relaxation.enthalpy_per_atom if relaxation else None,
         "state": relaxation.state.value if relaxation else "generated",
-        "found_by": ", ".join(f"{method} #{rank}" for method, rank in sorted(best.items())),
-        "origins": origins,
+        "found_by": found_by(origin for _, origin in proposals),
+        "origins": [{"structure_id": name, **origin.model_dump()} for name, origin in proposals],
     }
-
-
-def best_ranks(origins: list[dict[str, Any]]) -> dict[str, int]:
-    """Find the best rank of each method that proposed a crystal."""
-    best: dict[str, int] = {}
-    for origin in origins:
-        method, rank = origin["method"], origin["rank"]
-        best[method] = min(rank, best.get(method, rank))
-    return best
 
 
 def by_method(rows: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
     """Count, for each method, the crystals that it found and those that it alone found."""
     found: dict[str, tuple[int, int]] = {}
     for row in rows:
-        methods = best_ranks(row["origins"])
+        methods = {origin["method"] for origin in row["origins"]}
         for method in methods:
             n, alone = found.get(method, (0, 0))
             found[method] = (n + 1, alone + (len(methods) == 1))

@@ -97,6 +97,7 @@ _ALL = (
             ("formula", "stage", "structure_id"),
             ("chemsys", "stage", "relaxation.engine", "structure_id"),
             ("elements", "structure_id"),
+            ("roles", "stage", "structure_id"),
             ("provenance.task_key",),
         ),
     ),

@@ -26,6 +26,7 @@ from stores.connection import describe_server
 from stores.document_store import BlobStore, DocumentStore
 from stores.errors import translate_errors
 from stores.merging import merge_structures
+from stores.migration import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,6 +73,7 @@ class Database:
             self._database = self._client[settings.database]
             if not read_only:
                 self.ensure_indexes()
+                upgrade(self._database)
         self._stores: dict[str, DocumentStore] = {}
         self.blobs = BlobStore(self._database)
         if not read_only:

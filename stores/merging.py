@@ -20,7 +20,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from screening.schemas import Stage, StructureRole
-from stores.codec import encode_document
+from stores.encoding import encode_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,10 +32,10 @@ DUPLICATE_KEY = 11000
 CLAIMS = ("roles", "role", "origins", "duplicate_of")
 """Fields that do not belong to the content; hulls patch `duplicate_of`."""
 ROLES = [role.value for role in StructureRole]
-ORIGIN_ORDER = {
-    name: 1
-    for name in ("rank", "method", "version", "template", "seed", "score", "parameters", "role")
-}
+ORIGIN_FIELDS = (
+    "rank", "method", "version", "template", "seed", "score", "parameters", "role",
+)  # fmt: skip
+ORIGIN_ORDER = dict.fromkeys(ORIGIN_FIELDS, 1)
 """Origins are kept the best rank first, then by all of their fields."""
 NO_ENERGY = float("inf")
 
@@ -61,9 +61,7 @@ def merge_structures(
         _write(
             collection,
             [
-                UpdateOne(
-                    {"structure_id": row["structure_id"]}, merging_pipeline(row), upsert=True
-                )
+                UpdateOne({"structure_id": row["structure_id"]}, merging_pipeline(row), upsert=True)
                 for row in documents[start : start + BULK]
             ],
         )

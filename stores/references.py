@@ -73,10 +73,11 @@ def _imports(database: Database, chemsys: str, stage: StructureStage) -> list[Re
             "$match": {
                 "chemsys": {"$in": subsystems(chemsys)},
                 "stage": stage.value,
-                "role": "imported",
+                "roles": "imported",
             }
         },
         {"$unwind": "$origins"},
+        {"$match": {"origins.role": "imported"}},
         {"$group": {"_id": "$origins.method", "date": {"$max": {"$toDate": "$_id"}}}},
         {"$sort": {"_id": 1}},
     ]

@@ -112,7 +112,10 @@ def _describe_hull(database: Database, hull_id: str) -> None:
     if hull is None:
         return
     members = sorted({name for e in hull.entries for name in (e.entry_id, *e.members)})
-    query = {"structure_id": {"$in": members}, "role": {"$ne": "candidate"}}
+    query = {
+        "structure_id": {"$in": members},
+        "roles": {"$in": ["element", "competing", "imported"]},
+    }
     rows = database.rows("structures", query, ["structure_id"])
     known = {row["structure_id"] for row in rows}
     for entry in hull.entries:

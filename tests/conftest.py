@@ -82,8 +82,11 @@ def database(mongo):
 
 @pytest.fixture
 def earlier_database(database):
-    """A database that an earlier version of the project wrote; see `stored_database`."""
+    """A database that an earlier version of the project wrote, as opening it leaves it."""
     from stored_database import load
 
+    from stores.migration import upgrade
+
     load(database)
+    upgrade(database._database)
     return database

@@ -35,7 +35,7 @@ class Crystal(BaseModel):
     is_stable: bool = Field(description="Whether it is on the hull")
     dynamic_stability: str | None = Field(None, description="Verdict of the phonons")
     known: bool | None = Field(None, description="Whether it is a phase of the reference set")
-    method: str = Field(description="The method that found it first")
+    method: str = Field(description="Methods that proposed it, the best rank of each")
     energy_source: str = Field(
         description="Engine of the energies, with the pressure where there is one"
     )

@@ -48,7 +48,7 @@ COLUMNS: dict[str, Column] = {
     "e_hull": Column("E hull", numeric=True, sort="e_hull", help="Above the hull, meV/atom"),
     "phonons": Column("Phonons", help="Dynamic stability"),
     "known": Column("Known", help="A phase of the reference set"),
-    "method": Column("Found by", help="The method that found it first"),
+    "method": Column("Found by", help="Methods that proposed it, with their best ranks"),
     "source": Column("Energies by"),
     "updated": Column("Updated", sort="updated"),
     "id": Column("Identifier"),

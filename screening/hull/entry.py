@@ -116,5 +116,5 @@ class PhaseEntry:
             tuple(doc.structure_id for doc in group),
             relaxation.pressure,
             relaxation.enthalpy_per_atom,
-            tuple(doc.structure_id for doc in group if doc.role != "candidate"),
+            tuple(doc.structure_id for doc in group if doc.is_reference),
         )

@@ -9,7 +9,7 @@ from screening.schemas.base import (
     utc_now,
 )
 from screening.schemas.batch import BatchDoc, EnergyBatchDoc, VerdictBatchDoc
-from screening.schemas.campaign import CampaignDoc, CampaignState, FunnelStage
+from screening.schemas.campaign import CampaignDoc, CampaignKind, CampaignState, FunnelStage
 from screening.schemas.candidate import CandidateDoc
 from screening.schemas.energy import FormationEnergyDoc
 from screening.schemas.generation import GenerationDoc
@@ -36,6 +36,7 @@ __all__ = [
     "BravaisGuess",
     "CalculationDoc",
     "CampaignDoc",
+    "CampaignKind",
     "CampaignState",
     "CandidateDoc",
     "CheckpointRef",

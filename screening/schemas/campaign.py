@@ -19,6 +19,13 @@ class CampaignState(StrEnum):
     FAILED = "failed"
 
 
+class CampaignKind(StrEnum):
+    """What a campaign was started for."""
+
+    CAMPAIGN = "campaign"
+    PREDICTION = "prediction"
+
+
 class FunnelStage(Document):
     """What one stage let through."""
 
@@ -34,6 +41,9 @@ class CampaignDoc(Document):
 
     campaign_id: str = Field(description="Key: the configuration")
     name: str = Field(description="Name given by the user")
+    kind: CampaignKind = Field(
+        CampaignKind.CAMPAIGN, description="campaign, or the prediction of one composition"
+    )
     seed: int = Field(description="Seed of all random numbers")
     config: dict[str, Any] = Field(description="The whole configuration, defaults included")
     state: CampaignState = Field(description="State")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import bson
 
 from screening.errors import InputError
-from screening.schemas import CampaignDoc, FunnelStage, Stage
+from screening.schemas import CampaignDoc, CampaignKind, FunnelStage, Stage
 from stores.collections import COLLECTIONS
 from stores.filters import field_names, parse_filter
 
@@ -223,14 +223,15 @@ def failed_tasks(database: Database, campaign_id: str) -> list[dict[str, Any]]:
 
 
 def find_campaign(database: Database, name: str | None) -> CampaignDoc:
-    """Find a campaign by identifier or name; without one, the last.
+    """Find a campaign by identifier or name; without one, the last that is not a prediction.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    query = {"$or": [{"campaign_id": name}, {"name": name}]} if name else {}
+    named = {"$or": [{"campaign_id": name}, {"name": name}]}
+    query = named if name else {"kind": {"$ne": CampaignKind.PREDICTION.value}}
     found = next(database.find(CampaignDoc, query, sort={"updated": -1}, limit=1), None)
     if found is None:
         raise InputError(

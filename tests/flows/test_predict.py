@@ -2,6 +2,8 @@ import pytest
 
 from flows.predict import predict, prediction_campaign
 from screening.errors import ConfigError, InputError
+from screening.schemas import CampaignKind
+from stores.queries.documents import find_campaign
 
 
 @pytest.fixture
@@ -33,6 +35,53 @@ def test_relaxed_and_on_a_hull(database, emt):
     assert energies == sorted(energies)
     assert rows[0]["energy_above_hull"] >= 0
     assert database.raw("hulls").count_documents({}) == 1
+
+
+def test_a_known_phase_that_is_proposed_stays_known(database, emt):
+    predict(database, emt("Cu3Pt"))
+    (phase,) = [row for row in database.rows("materials") if row["symmetry"]["number"] == 221]
+    assert phase["known"]
+    assert "prototypes #1" in phase["method"]
+    assert "known phases" not in phase["method"]
+
+
+def test_an_element_is_its_own_known_phase(database, emt):
+    predict(database, emt("Cu"))
+    stable = [row for row in database.rows("materials") if row["energy_above_hull"] == 0]
+    assert [row["known"] for row in stable] == [True]
+
+
+def test_a_prediction_lists_its_own_proposals_and_others_when_asked(database, emt):
+    mine = emt("Cu3Au", seed=1)
+    mine.structure.methods = {"random": 1}
+    expected = predict(database, mine)
+    names = [row["structure_id"] for row in expected]
+    other = emt("Cu3Au")
+    predict(database, other)
+    again = predict(database, mine)
+    assert [row["structure_id"] for row in again] == names
+    assert {row["found_by"] for row in again} == {"random #1"}
+    listed = predict(database, mine, others=True)
+    assert len(listed) > len(again)
+    assert any("prototypes" in row["found_by"] for row in listed)
+    rows = list(database.rows("materials"))
+    assert {other.campaign_id} < {name for row in rows for name in row["campaign_ids"]} | {"x"}
+    for row in rows:
+        assert (mine.campaign_id in row["campaign_ids"]) == bool(set(row["found_as"]) & set(names))
+
+
+def test_every_distance_is_the_crystals_own(database, emt):
+    rows = predict(database, emt("CuAu"))
+    ground = rows[0]["energy_per_atom"] - rows[0]["energy_above_hull"]
+    for row in rows:
+        assert row["energy_above_hull"] == pytest.approx(row["energy_per_atom"] - ground, abs=1e-6)
+
+
+def test_commands_without_a_name_do_not_mean_a_prediction(database, emt):
+    predict(database, emt("Cu3Au", until="structure"))
+    with pytest.raises(InputError, match="no campaign yet"):
+        find_campaign(database, None)
+    assert find_campaign(database, "predict-Cu3Au").kind == CampaignKind.PREDICTION
 
 
 def test_an_invalid_composition_is_predicted_all_the_same(database, emt):

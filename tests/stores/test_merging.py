@@ -178,10 +178,7 @@ def test_writers_in_several_processes_leave_the_same_documents(database, mongo, 
     here = Path(__file__).parent
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])])}
     command = [sys.executable, "-c", SCRIPT]
-    writers = [
-        subprocess.Popen([*command, str(seed + n)], env=environment)  # noqa: S603
-        for n in range(2)
-    ]
+    writers = [subprocess.Popen([*command, str(seed + n)], env=environment) for n in range(2)]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     rows = read(database)
     for row in (*rows.values(), *expected.values()):
