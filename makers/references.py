@@ -53,7 +53,10 @@ class ReferencesMaker(StageMaker):
         )
 
     def _collect(self, chemsys: str, imported: list[str]) -> TaskOutcome:
-        from screening.hull.elements import elemental_structures, elements_without_reference
+        from screening.crystal.elemental_structures import (
+            elemental_structures,
+            elements_without_reference,
+        )
         from screening.structure import Bank
 
         elements = chemsys.split("-")
