@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.types import CsvFlag, JsonFlag, Quiet, SeedOption
+
+if TYPE_CHECKING:
+    from stores import Database
 
 COLUMNS = {
     "structure_id": "id",
@@ -66,7 +69,6 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Predict the crystals of one composition."""
-    from cli.export import write_structures
     from cli.formatting import console, errors, show
     from cli.progress import stage_bars
     from flows import predict as flow
@@ -97,9 +99,16 @@ def predict(
         for method, (n, alone) in flow.by_method(rows).items():
             console.print(f"{method} found {n} of {len(rows)}, {alone} of them alone")
     if out is not None:
-        paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
         place = errors if as_json or as_csv else console
-        place.print(f"wrote {len(paths)} files to {out}", markup=False)
+        place.print(_write(database, rows, out), markup=False)
+
+
+def _write(database: Database, rows: list[dict[str, Any]], out: Path) -> str:
+    """Write the crystals as CIF files; returns what to say of it."""
+    from cli.export import write_structures
+
+    paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
+    return f"wrote {len(paths)} files to {out}"
 
 
 def _methods(text: str, top: int) -> dict[str, int]:
