@@ -14,7 +14,7 @@ from benchmarks.output import say
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from makers.gpaw import GpawTaskDoc
+    from makers.dft.gpaw import GpawTaskDoc
 
 CUTOFFS = (400.0, 700.0)
 """Plane-wave cutoffs (eV): that of the VASP calculations, and the default."""
@@ -114,7 +114,7 @@ def _four_atoms(report: Report, cutoff: float, folder: str) -> None:
 
 def _relax(structure: Structure, cutoff: float, folder: str) -> tuple[GpawTaskDoc, float]:
     """Relax in a folder of its own; return the document and the processor's seconds."""
-    from makers.gpaw import GpawRelaxMaker
+    from makers.dft.gpaw import GpawRelaxMaker
 
     place = tempfile.mkdtemp(dir=folder)
     with chdir(place):

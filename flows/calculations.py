@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobflow import Job
 
-    from makers.calculation import CalculationFlow
+    from makers.dft.flows import CalculationFlow
 
 LOCAL_MANAGER = "jobflow.managers.local"
 

@@ -45,12 +45,11 @@ def estimate(maker: ValidationMaker, structure: Structure, *, phonons: bool = Tr
     InputError
         If an element has no POTCAR.
     """
-    from makers.vasp import DENSITY, ENCUT, PHONON_DENSITY, potcars
+    from makers.dft.code import DENSITY, PHONON_DENSITY
     from screening.phonon import plan_phonons
 
-    settings = maker.vasp_options().settings
-    symbols = potcars(settings)
-    encut = maker.gpaw_cutoff if maker.code == "gpaw" else ENCUT[settings]
+    code = maker.dft()
+    symbols, encut = code.potentials(), code.cutoff
     model = CostModel(gflops_per_core=maker.gflops_per_core)
     cell = estimate_run(structure, symbols, encut, DENSITY, spin=True)
     relax, static = relaxation_hours(cell, model)

@@ -22,7 +22,7 @@ from screening.schemas import (
     StructureStage,
 )
 from screening.validation import mp2020
-from screening.validation.results import MP_SOURCE, SYMPREC
+from screening.validation.codes.vasp import MP_SOURCE, SYMPREC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Flow, OnMissing, Response, job
 from monty.json import MSONable
 
-from flows import codes
 from flows.calculations import calculated, on_fireworks
 from flows.choice import choose, competing_phases, estimate
 from flows.closing import finish, largest_systems
@@ -31,7 +30,7 @@ from stores.queries.criteria import any_of
 if TYPE_CHECKING:
     from jobflow import Job
 
-    from makers.calculation import CalculationFlow
+    from makers.dft.flows import CalculationFlow
 
 GAP = 0.1
 """Crystals with at least this gap have Born charges (eV)."""
@@ -98,14 +97,14 @@ def _relaxations(
     if compressed:
         raise InputError(
             f"{compressed[0]} was relaxed at {_pressure(documents[compressed[0]]):g} GPa: DFT "
-            "relaxes at pressure 0; validate crystals of a campaign without relax.pressure"
+            "relaxes at pressure 0; validate crystals of a campaign without pressure"
         )
     todo = [name for name in documents if not maker.is_done(database, {"structure_id": name})]
-    codes.require(maker, (element for name in todo for element in documents[name].elements))
+    maker.dft().require(element for name in todo for element in documents[name].elements)
     for name in todo:
         structure = documents[name].to_structure()
         label = f"{documents[name].formula} {name}"
-        flows[name] = codes.relaxation(maker, structure, label)
+        flows[name] = maker.dft().relaxation(structure, label)
         hours[name] = estimate(maker, structure, phonons=False).core_hours
 
     def then(reasons: dict[str, str]) -> list[Job]:
@@ -172,7 +171,7 @@ def after_dft_hulls(
     wanted = _stable(database, maker, structure_ids, ids) if maker.phonons else []
     documents = {name: get_structure(database, name) for name in wanted}
     todo = [name for name in wanted if not phonons.is_done(database, {"structure_id": name})]
-    codes.require(maker, (element for name in todo for element in documents[name].elements))
+    maker.dft().require(element for name in todo for element in documents[name].elements)
     for name in todo:
         plan = plan_phonons(documents[name].to_structure(), phonons.options())
         if isinstance(plan, str):
@@ -180,7 +179,7 @@ def after_dft_hulls(
             continue
         label = f"{documents[name].formula} {name}"
         born = maker.born and _gap(documents[name]) > GAP
-        flows[name] = codes.phonons(maker, plan, label, born=born)
+        flows[name] = maker.dft().phonons(plan, label, born=born)
         hours[name] = estimate(maker, documents[name].to_structure()).phonons
 
     def then(reasons: dict[str, str]) -> list[Job]:

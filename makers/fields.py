@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
 from jobflow import Maker
@@ -22,23 +23,30 @@ _HIDDEN = {"name"}
 """Fields of sub-makers that are not part of a file."""
 
 
-def added_field(default: Any) -> Any:
-    """Declare a field that earlier versions did not have, and whose default changes no result.
+ADDED = MappingProxyType({"added": True})
+"""Metadata of a field that earlier versions did not have, and whose default changes no result.
 
-    While it has this default, it is left out of the identity of tasks and campaigns, so that what
-    an earlier version finished stays finished.
-    """
-    return dataclasses.field(default=default, metadata={"added": True})
+While the field has its default, it is left out of the identity of tasks and campaigns, so that what
+an earlier version finished stays finished: ``field(default=..., metadata=ADDED)``.
+"""
 
 
 def identity_fields(maker: Any) -> dict[str, Any]:
     """Return the fields that make up a Maker's identity: all but its name and unused added ones."""
-    values = {field.name: getattr(maker, field.name) for field in dataclasses.fields(maker)}
-    for field in dataclasses.fields(maker):
-        unused = "added" in field.metadata and values[field.name] == field.default
-        if unused or field.name in _HIDDEN:
-            del values[field.name]
-    return values
+    return {
+        field.name: getattr(maker, field.name)
+        for field in dataclasses.fields(maker)
+        if field.name not in _HIDDEN and not (_is_unused(field, getattr(maker, field.name)))
+    }
+
+
+def _is_unused(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether an added field has its default."""
+    if "added" not in field.metadata:
+        return False
+    if field.default_factory is not dataclasses.MISSING:
+        return bool(value == field.default_factory())
+    return bool(value == field.default)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

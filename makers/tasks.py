@@ -57,7 +57,7 @@ def read_task(uuid: str, reason: str | None, *, blobs: bool = False) -> dict[str
         store.close()
     if found is None or found["output"] is None:
         why = reason or "the firework is FIZZLED: `lpad get_fws -s FIZZLED -d more` says why"
-        raise EngineError(f"VASP left no result (job {uuid}): {why}")
+        raise EngineError(f"DFT left no result (job {uuid}): {why}")
     output: dict[str, Any] = found["output"]
     return output
 
@@ -68,7 +68,7 @@ def run_tolerantly(
     inputs: dict[str, Any],
     campaign_id: str | None,
 ) -> StageSummary:
-    """Do a task; where VASP has left no result the task fails, but not the campaign.
+    """Do a task; where DFT has left no result the task fails, but not the campaign.
 
     Such a task is in the ledger with its reason, and is tried again by the next run.
     """

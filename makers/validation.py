@@ -7,36 +7,26 @@ write `structures`, `phonons` and `hulls`, with all that is needed to trace and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from db_config.vasp import require_vasp
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.base import StageSummary, TaskOutcome, stage_job
+from makers.dft.code import DftMaker
 from makers.tasks import get_structure, read_task, run_tolerantly
 from makers.validation_phonon import ValidationPhononMaker
 from screening.schemas import Stage
 from stores import Database
 
-if TYPE_CHECKING:
-    from makers.vasp import VaspOptions
-
 
 @dataclass
-class ValidationMaker(StageMaker):
+class ValidationMaker(DftMaker):
     """Choose the best crystals, relax them by DFT, and compute phonons of the stable ones.
 
     Attributes
     ----------
-    code
-        ``vasp``, or ``gpaw`` (docs/gpaw.md), which knows no `settings`, `hubbard_u` and `born`.
-    gpaw_cutoff
-        GPAW's plane-wave cutoff (eV).
-    settings
-        ``paper``: PBE, 400 eV, 1e-5 eV/atom, 0.01 eV/Angstrom. ``mp``: the Materials Project's,
-        with its corrections, so that its entries may be on the hull.
-    hubbard_u
-        Apply +U where atomate2 does (some metals in oxides and fluorides).
+    code, gpaw_cutoff, settings, hubbard_u, code_options, min_length, max_atoms, displacement, born
+        See `DftMaker`.
     competing
         Compute the elements and the stable phases of the potential's hull, too. Without them the
         hull has what was imported (`screening references entries`).
@@ -44,20 +34,14 @@ class ValidationMaker(StageMaker):
         Compute phonons of those that DFT finds at most `phonon_max_above_hull` above its hull.
     phonon_max_above_hull
         See `phonons` (eV/atom); where there is no DFT hull, all get phonons.
-    min_length, max_atoms
-        Shortest vector of the supercell (Angstrom), and its most atoms.
-    displacement
-        Finite displacement (Angstrom).
-    born
-        Born charges of insulators.
     top
-        Most candidates.
+        Maximum number of candidates.
     max_above_hull
         Only candidates at most this far above the potential's hull (eV/atom).
     budget
-        Most core hours, by the estimate, competing phases included; empty for any.
+        Maximum number of core hours, by the estimate, competing phases included; empty for any.
     per_formula, per_prototype, per_system
-        Most candidates of one formula, prototype and chemical system; empty for any.
+        Maximum number of candidates of one formula, prototype and chemical system; empty for any.
     gflops_per_core
         Sustained speed of a core for the estimate (1e9 operations/s).
     poll_seconds
@@ -68,17 +52,9 @@ class ValidationMaker(StageMaker):
 
     name: str = "validation"
     stage: ClassVar[Stage] = Stage.VALIDATION
-    code: Annotated[str, Field(pattern="^(vasp|gpaw)$")] = "vasp"
-    gpaw_cutoff: Annotated[float, Field(gt=0)] = 700.0
-    settings: Annotated[str, Field(pattern="^(paper|mp)$")] = "paper"
-    hubbard_u: bool = True
     competing: bool = True
     phonons: bool = True
     phonon_max_above_hull: Annotated[float, Field(ge=0)] = 0.05
-    min_length: Annotated[float, Field(gt=0)] = 10.0
-    max_atoms: Annotated[int, Field(ge=1)] = 200
-    displacement: Annotated[float, Field(gt=0)] = 0.01
-    born: bool = True
     top: Annotated[int, Field(ge=0)] = 7
     max_above_hull: Annotated[float, Field(ge=0)] = 0.1
     budget: Annotated[float | None, Field(gt=0)] = None
@@ -91,9 +67,7 @@ class ValidationMaker(StageMaker):
 
     def parameters(self) -> dict[str, Any]:
         """Only what decides the relaxations."""
-        if self.code == "gpaw":
-            return {"code": self.code, "gpaw_cutoff": self.gpaw_cutoff}
-        return {"settings": self.settings, "hubbard_u": self.hubbard_u}
+        return self.dft().parameters()
 
     def check(self) -> None:
         """Find out now whether the code can run; POTCARs are looked for when elements are known.
@@ -103,23 +77,7 @@ class ValidationMaker(StageMaker):
         ConfigError, EngineError
             If a program or the folder of POTCARs is missing, or GPAW.
         """
-        if self.code == "gpaw":
-            from screening import gpaw
-
-            gpaw.require()
-            return
-        require_vasp([], "", allow_emulator=True)
-
-    def vasp_options(self) -> VaspOptions:
-        """Options of the VASP makers."""
-        from makers.vasp import VaspOptions
-
-        return VaspOptions(
-            settings="mp" if self.settings == "mp" else "paper",
-            hubbard_u=self.hubbard_u,
-            poll_seconds=self.poll_seconds,
-            wall_time_hours=self.wall_time_hours,
-        )
+        self.dft().check()
 
     def phonon_maker(self) -> ValidationPhononMaker:
         """Return the maker that keeps the phonons."""
@@ -128,6 +86,7 @@ class ValidationMaker(StageMaker):
             gpaw_cutoff=self.gpaw_cutoff,
             settings=self.settings,
             hubbard_u=self.hubbard_u,
+            code_options=self.code_options,
             min_length=self.min_length,
             max_atoms=self.max_atoms,
             displacement=self.displacement,
@@ -146,7 +105,7 @@ class ValidationMaker(StageMaker):
         reason: str | None = None,
         counted: bool = True,
     ) -> StageSummary:
-        """Keep what VASP found for one structure.
+        """Keep what DFT gave for one structure.
 
         Parameters
         ----------
@@ -182,19 +141,17 @@ class ValidationMaker(StageMaker):
         estimated: float | None,
         reason: str | None,
     ) -> TaskOutcome:
-        from screening.validation import structure_from_gpaw, structure_from_runs
-
         parent = get_structure(database, structure_id)
         tasks = {name: (uuid, read_task(uuid, reason)) for name, uuid in runs.items()}
-        if self.code == "gpaw":
-            found = structure_from_gpaw(parent, tasks, estimated=estimated)
-        else:
-            found = structure_from_runs(parent, tasks, settings=self.settings, estimated=estimated)
-        usable = found.state == "ok"
+        relaxed = self.dft().read_structure(parent, tasks, estimated)
+        usable = relaxed.state == "ok"
         outcome = TaskOutcome(
-            unit="structures", n_out=int(usable), n_failed=int(not usable), ids=[found.structure_id]
+            unit="structures",
+            n_out=int(usable),
+            n_failed=int(not usable),
+            ids=[relaxed.structure_id],
         )
-        if found.reason:
-            outcome.count(found.reason)
-        outcome.add(found, [structure_id])
+        if relaxed.reason:
+            outcome.count(relaxed.reason)
+        outcome.add(relaxed, [structure_id])
         return outcome

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
-
-from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.base import StageSummary, TaskOutcome, stage_job
+from makers.dft.code import DftMaker
 from makers.tasks import force_constants, get_structure, read_task, run_tolerantly
 from screening.schemas import PhononDoc, PhononVerdict, Stage
 from stores import Database
@@ -17,25 +16,17 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ValidationPhononMaker(StageMaker):
+class ValidationPhononMaker(DftMaker):
     """Keep phonons whose forces are from DFT.
 
     Attributes
     ----------
-    code, gpaw_cutoff, settings, hubbard_u, min_length, max_atoms, displacement, born
-        As in `ValidationMaker`.
+    code, gpaw_cutoff, settings, hubbard_u, code_options, min_length, max_atoms, displacement, born
+        See `DftMaker`.
     """
 
     name: str = "dft phonon"
     stage: ClassVar[Stage] = Stage.VALIDATION
-    code: Annotated[str, Field(pattern="^(vasp|gpaw)$")] = "vasp"
-    gpaw_cutoff: Annotated[float, Field(gt=0)] = 700.0
-    settings: Annotated[str, Field(pattern="^(paper|mp)$")] = "paper"
-    hubbard_u: bool = True
-    min_length: Annotated[float, Field(gt=0)] = 10.0
-    max_atoms: Annotated[int, Field(ge=1)] = 200
-    displacement: Annotated[float, Field(gt=0)] = 0.01
-    born: bool = True
 
     def options(self) -> PhononOptions:
         """Options of the supercells and of the verdict."""
@@ -106,7 +97,7 @@ class ValidationPhononMaker(StageMaker):
         reason: str | None,
     ) -> PhononDoc:
         from screening.phonon import judge_force_constants
-        from screening.validation import phonon_calculations, read_calculation, read_gpaw
+        from screening.validation import phonon_calculations
 
         found = read_task(result, reason, blobs=True)
         uuids = found.get("uuids") or {}
@@ -114,9 +105,11 @@ class ValidationPhononMaker(StageMaker):
         named = runs | {f"phonon static {n}": uuid for n, uuid in enumerate(displaced, start=1)}
         if uuids.get("born_run_uuid"):
             named |= {"born charges": uuids["born_run_uuid"]}
-        gpaw = self.code == "gpaw"
-        read = read_gpaw if gpaw else read_calculation
-        calculations = [read(name, uuid, read_task(uuid, reason)) for name, uuid in named.items()]
+        code = self.dft()
+        calculations = [
+            code.read_calculation(name, uuid, read_task(uuid, reason))
+            for name, uuid in named.items()
+        ]
         relaxed = [one for one in calculations if one.name in runs]
         document = judge_force_constants(
             force_constants(found, relaxed[-1].fmax if relaxed else None),
@@ -124,7 +117,7 @@ class ValidationPhononMaker(StageMaker):
             structure_id=structure_id,
             engine=_engine(database, structure_id),
         )
-        document.dft = phonon_calculations("gpaw" if gpaw else self.settings, calculations, None)
+        document.dft = phonon_calculations(code.label, calculations, None)
         return document
 
 

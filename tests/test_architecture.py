@@ -133,6 +133,13 @@ def test_only_stores_write_queries():
             assert not re.search(r"""["']\$(?!ref)[a-z]|\.raw\(""", text), path
 
 
+def test_no_branch_on_a_dft_code():
+    """`makers.dft.code` hands out what differs between codes."""
+    for path in sources():
+        if path.relative_to(ROOT).parts[0] in {"makers", "flows", "cli"}:
+            assert not re.search(r"\.?\bcode (==|!=|in) [\"'\[({]", path.read_text()), path
+
+
 def test_no_circles():
     """No circle of imports, those inside functions and for type checkers included."""
     modules = {_module(path): path for path in sources()}
@@ -195,7 +202,7 @@ def test_public_paths():
         module, name = path.split(":")
         assert hasattr(__import__(module, fromlist=[name]), name), path
     present = {read_card(name).model for name in bundled_names()}
-    for source in [*(ROOT / "makers").glob("*.py"), *(ROOT / "flows").glob("*.py")]:
+    for source in [*(ROOT / "makers").rglob("*.py"), *(ROOT / "flows").glob("*.py")]:
         module = ".".join(source.relative_to(ROOT).with_suffix("").parts)
         for node in ast.parse(source.read_text()).body:
             is_maker = isinstance(node, ast.ClassDef) and node.name.endswith("Maker")

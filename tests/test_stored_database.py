@@ -50,7 +50,7 @@ def test_running_the_campaign_again_executes_nothing(earlier_database):
 
     A stage is changed on purpose if its Maker's `version` was raised or its checkpoint replaced;
     that stage and those after it may then be executed. If this test fails for another stage, its
-    identity changed though its results did not: a field was added without `added_field`, renamed,
+    identity changed though its results did not: a field was added without `ADDED`, renamed,
     or given another default, and users' databases would do everything again.
     """
     makers = stored_campaign().stages()

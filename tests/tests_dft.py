@@ -6,6 +6,7 @@ from pymatgen.core import Lattice, Structure
 
 from flows.campaign import CampaignMaker
 from flows.launch import register, run_flow
+from flows.validation import validate_best
 from makers.fields import build_maker
 from makers.hull import HullMaker
 from makers.relax import RelaxMaker
@@ -97,3 +98,9 @@ def _candidate(campaign_id, document):
         generation=GenerationDoc(method="formulas", batch_id="bat-1", index=0),
         stage=Stage.HULL,
     )
+
+
+def best_of(maker, hull_id):
+    """The job that validates the best crystals of a campaign's hull."""
+    limit = maker.hull.max_above_hull
+    return validate_best(maker.validation, maker.campaign_id, [hull_id], limit, [])

@@ -23,7 +23,7 @@ def highest_frequency(document):
 
 def answer_with_emt(monkeypatch):
     """Let GPAW's Makers compute with EMT, installed or not."""
-    from makers import gpaw
+    from makers.dft import gpaw
     from screening.gpaw import document, installation
 
     monkeypatch.setattr(gpaw, "make_calculator", lambda *_: Fake())

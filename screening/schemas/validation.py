@@ -40,7 +40,7 @@ class CalculationDoc(Document):
 class DftDoc(Document):
     """How a structure, or its phonons, were computed by DFT."""
 
-    settings: str = Field(description="paper or mp, see makers.vasp; or gpaw")
+    settings: str = Field(description="paper or mp, see makers.dft.vasp; or the code")
     calculations: list[CalculationDoc] = Field(description="All calculations, in order")
     emulated: bool = Field(
         description="Whether an emulator of VASP answered, not VASP: the numbers mean nothing"

@@ -5,13 +5,13 @@ import os
 import pytest
 from jobflow import Flow
 from pymatgen.core import Lattice, Structure
-from tests_dft import alloy, campaign, set_up
+from tests_dft import alloy, best_of, campaign, set_up
 
 from dashboard.report import write_report
 from db_config import get_settings, reset_settings
 from flows.campaign import CampaignMaker
 from flows.launch import run_flow
-from flows.validation import Ending, competing_of, validate_best, validation_flow
+from flows.validation import Ending, competing_of, validation_flow
 from makers.fields import build_maker
 from makers.validation import ValidationMaker
 from screening.errors import ConfigError, DatabaseError, InputError
@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.vasp, pytest.mark.timeout(600)]
 
 
 def validate(database, maker, hull_id):
-    run_flow(Flow([validate_best(maker, maker.campaign_id, [hull_id], [])]), database)
+    run_flow(Flow([best_of(maker, hull_id)]), database)
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +277,7 @@ def test_crystals_under_pressure_are_refused(ready, vasp):
         CampaignMaker,
         {"until": "validation", "relax": {"pressure": 5}, "generation": {"chemsys": "Li-S"}},
     )
-    with pytest.raises(ConfigError, match="relax.pressure = 5"):
+    with pytest.raises(ConfigError, match="pressure = 5: DFT"):
         maker.check()
     assert not vasp.log.exists()
 

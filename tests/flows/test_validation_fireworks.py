@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 from jobflow import Flow
-from tests_dft import SEVEN, campaign, set_up
+from tests_dft import SEVEN, best_of, campaign, set_up
 
 from db_config import reset_settings
 from db_config.files import environment
 from flows.launch import run_flow, submit_flow
 from flows.launchpad import open_launchpad
-from flows.validation import validate_best
 from screening.schemas import CampaignDoc, HullDoc, MaterialDoc, PhononDoc, StructureDoc, TaskRecord
 from stores import close_database, open_database
 
@@ -52,7 +51,7 @@ def rapidfire(database, folder):
 
 
 def validation(maker, hull_id):
-    return Flow([validate_best(maker, maker.campaign_id, [hull_id], [])])
+    return Flow([best_of(maker, hull_id)])
 
 
 def results(database):

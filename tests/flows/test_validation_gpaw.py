@@ -2,13 +2,12 @@
 
 import pytest
 from jobflow import Flow
-from tests_dft import campaign
+from tests_dft import best_of, campaign
 from tests_gpaw import answer_with_emt
 
 from db_config import reset_settings
 from flows.inputs import write_inputs
 from flows.launch import run_flow
-from flows.validation import validate_best
 from makers.validation import ValidationMaker
 from screening.errors import ConfigError, EngineError, InputError
 from screening.gpaw import installation
@@ -26,7 +25,7 @@ def emt(database, monkeypatch, tmp_path):
 def test_a_campaign_is_validated_by_gpaw(database, emt):
     alloys = [("B2", "Cu", "Au")]
     maker, hull_id = campaign(database, alloys, "Au-Cu", code="gpaw", gpaw_cutoff=500)
-    run_flow(Flow([validate_best(maker, maker.campaign_id, [hull_id], [])]), database)
+    run_flow(Flow([best_of(maker, hull_id)]), database)
 
     assert database.get(CampaignDoc, maker.campaign_id).state == "finished"
     structures = list(database.find(StructureDoc, {"stage": "dft"}))

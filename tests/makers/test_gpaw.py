@@ -10,9 +10,9 @@ from pymatgen.core import Lattice, Structure
 from tests_gpaw import answer_with_emt, highest_frequency
 
 from benchmarks.gpaw import SOLIDS
-from makers.gpaw import GpawRelaxMaker, GpawStaticMaker, GpawTaskDoc
-from makers.gpaw_flows import phonon_flow, relaxation_flow
-from makers.gpaw_phonon import GpawPhononMaker
+from makers.dft.gpaw import GpawRelaxMaker, GpawStaticMaker, GpawTaskDoc
+from makers.dft.gpaw_flows import phonon_flow, relaxation_flow
+from makers.dft.gpaw_phonon import GpawPhononMaker
 from screening.errors import EngineError
 from screening.gpaw import GpawSettings, fault, relaxation
 from screening.schemas import GpawDoc, RelaxState
@@ -142,7 +142,7 @@ class TestFlows:
         assert highest_frequency(document) == pytest.approx(7.7, abs=0.5)  # THz
 
     def test_a_failure_leaves_what_is_after_it(self, monkeypatch):
-        from makers import gpaw
+        from makers.dft import gpaw
 
         def fails(*_):
             raise EngineError("no")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from jobflow import Flow
 
-from makers.calculation import CalculationFlow
-from makers.gpaw import GpawRelaxMaker, GpawStaticMaker
-from makers.gpaw_phonon import GpawPhononMaker
+from makers.dft.flows import CalculationFlow
+from makers.dft.gpaw import GpawRelaxMaker, GpawStaticMaker
+from makers.dft.gpaw_phonon import GpawPhononMaker
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from screening.schemas import (
     StructureDoc,
     StructureStage,
 )
-from screening.validation.results import SYMPREC, same_group
+from screening.validation.codes.vasp import SYMPREC, same_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

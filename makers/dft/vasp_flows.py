@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from jobflow import Flow
 
-from makers.calculation import CalculationFlow
-from makers.vasp import VaspOptions, phonon_maker, relax_maker, static_maker
+from makers.dft.flows import CalculationFlow
+from makers.dft.vasp import VaspOptions, phonon_maker, relax_maker, static_maker
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -1,0 +1,1 @@
+"""DFT codes behind one protocol: `makers.dft.code`; a module with the flows of each."""
