@@ -20,7 +20,7 @@ from flows.steps import after_candidates
 from makers.base import BANK, StageMaker
 from makers.candidates import CandidatesMaker
 from makers.energy import FormationEnergyMaker
-from makers.fields import check_fields, identity_fields
+from makers.fields import check_fields
 from makers.generation import GenerationMaker
 from makers.hull import HullMaker
 from makers.phonon import PhononMaker
@@ -122,7 +122,7 @@ class CampaignMaker(Maker):
     def campaign_id(self) -> str:
         """Identity by content: the same configuration is the same campaign."""
         content: dict[str, Any] = {"name": self.name, "seed": self.seed, "until": self.until}
-        content |= {name: identity_fields(maker) for name, maker in self.stages().items()}
+        content |= {name: maker.identity() for name, maker in self.stages().items()}
         return make_id("camp", content)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from screening.errors import CampaignError, ScreeningError, mask_secrets
@@ -40,6 +41,11 @@ def register(
     return document
 
 
+def with_stored_lists(campaign: CampaignMaker) -> CampaignMaker:
+    """Store long lists of formulas, so that no job or document holds them."""
+    return replace(campaign, generation=campaign.generation.with_stored_formulas())
+
+
 def run_campaign(
     campaign: CampaignMaker, kind: CampaignKind = CampaignKind.CAMPAIGN
 ) -> CampaignDoc:
@@ -58,6 +64,7 @@ def run_campaign(
         If something other than an item failed; what is finished is kept.
     """
     campaign.check()
+    campaign = with_stored_lists(campaign)
     if campaign.last_stage.reaches(Stage.VALIDATION):
         campaign.validation.check()
     database = open_database()
@@ -114,6 +121,7 @@ def submit_campaign(campaign: CampaignMaker) -> tuple[CampaignDoc, list[int]]:
     """
     campaign.check()
     database = open_database(keep=True)
+    campaign = with_stored_lists(campaign)
     document = register(database, campaign, "fireworks")
     try:
         identifiers = submit_flow(campaign.make(), {"campaign_id": campaign.campaign_id})

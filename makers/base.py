@@ -148,9 +148,17 @@ class StageMaker(Maker):
             if source.only_with is None or source.only_with in self.empty:
                 setattr(self, name, deepcopy(values[source.field]))
 
+    def identity(self) -> dict[str, Any]:
+        """Fields that make up the identity of campaigns."""
+        return identity_fields(self)
+
     def parameters(self) -> dict[str, Any]:
         """Fields that decide the result."""
         return identity_fields(self)
+
+    def described_parameters(self) -> dict[str, Any]:
+        """Return the parameters as the provenance of documents names them."""
+        return self.parameters()
 
     def model(self) -> CheckpointRef | None:
         """Checkpoint that is used, if any."""
@@ -252,7 +260,7 @@ class StageMaker(Maker):
             stage=self.stage,
             stage_version=self.version,
             maker=f"{type(self).__module__}.{type(self).__qualname__}",
-            parameters=self.parameters(),
+            parameters=self.described_parameters(),
             checkpoint=self.model(),
             seed=getattr(self, "seed", None),
             packages=package_versions(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -14,7 +14,11 @@ from screening.identity import content_hash, make_id
 from screening.schemas import BatchDoc, CheckpointRef, Stage
 from screening.site_likelihood import BANK, CHECKPOINT
 from screening.site_likelihood.generator import LikelyGenerator
-from stores import Database
+from stores import Database, open_database
+from stores.queries.formula_lists import load_formulas, save_formulas
+
+LONG_LIST = 1000
+"""Number of formulas from which on a list is stored, and jobs hold its identifier."""
 
 
 @dataclass
@@ -35,7 +39,8 @@ class GenerationMaker(StageMaker):
     excluded
         Elements that must not occur.
     formulas
-        The formulas of the method ``formulas``.
+        Formulas of the method ``formulas``, or the identifier of a stored list: long lists are
+        stored once, so that jobs stay small.
     min_elements, max_elements, max_atoms
         Limits of the reduced formula unit; empty: 2 to 4 elements and 20 atoms for the enumeration,
         no limit for a network.
@@ -64,7 +69,7 @@ class GenerationMaker(StageMaker):
     chemsys: Annotated[str | None, Field(pattern=r"^[A-Za-z]+(-[A-Za-z]+)*$")] = None
     required: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
-    formulas: list[str] | None = None
+    formulas: list[str] | Annotated[str, Field(pattern=r"^flist-[a-z0-9]+$")] | None = None
     min_elements: Annotated[int | None, Field(ge=1, le=8)] = None
     max_elements: Annotated[int | None, Field(ge=1, le=8)] = None
     max_atoms: Annotated[int | None, Field(ge=1, le=200)] = None
@@ -81,6 +86,7 @@ class GenerationMaker(StageMaker):
     def parameters(self) -> dict[str, Any]:
         """Leave the checkpoint's name out: its SHA-256 counts, where the method has one."""
         values = super().parameters()
+        values["formulas"] = self.formula_list()
         values.pop("checkpoint")
         for name in ("temperature", "amount_temperature"):
             if values[name] is None:  # that of the checkpoint
@@ -88,6 +94,26 @@ class GenerationMaker(StageMaker):
         if self.method == LikelyGenerator.name:
             values["bank"] = self._reference(BANK).sha256
         return values
+
+    def formula_list(self) -> list[str] | None:
+        """Return the formulas themselves, read from the database where they are a stored list."""
+        if isinstance(self.formulas, str):
+            return list(load_formulas(open_database(), self.formulas))
+        return self.formulas
+
+    def described_parameters(self) -> dict[str, Any]:
+        """Name a stored list by its identifier."""
+        return {**self.parameters(), "formulas": self.formulas}
+
+    def identity(self) -> dict[str, Any]:
+        """Identity of a stored list is that of its formulas: a campaign keeps its identifier."""
+        return {**super().identity(), "formulas": self.formula_list()}
+
+    def with_stored_formulas(self) -> Self:
+        """Return a Maker whose long list of formulas is stored in the database."""
+        if isinstance(self.formulas, list) and len(self.formulas) > LONG_LIST:
+            return replace(self, formulas=save_formulas(open_database(), self.formulas))
+        return self
 
     def model(self) -> CheckpointRef | None:
         """Return the trained generator's checkpoint, if the method has one."""
@@ -111,7 +137,7 @@ class GenerationMaker(StageMaker):
             seed=self.seed or 0,
             batch_size=self.batch_size,
             n_samples=self.n_samples,
-            formulas=self.formulas,
+            formulas=self.formula_list(),
             chemsys=self.chemsys.split("-") if self.chemsys else None,
             required=self.required,
             excluded=self.excluded,

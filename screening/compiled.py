@@ -15,9 +15,8 @@ F = TypeVar("F", bound="Callable[..., object]")
 def compiled(function: F) -> F:
     """Compile `function` at its first call; it releases the interpreter lock.
 
-    Machine code is kept beside the source or, where that cannot be written (a read-only
-    installation), in the user's cache folder. Where neither can be written, each process compiles
-    for itself, which takes some seconds and changes nothing else.
+    Machine code is kept in a private folder (`screening.kernel_cache`). Where none can be written,
+    each process compiles for itself, which takes some seconds and changes nothing else.
     """
     try:
         fast: F = njit(cache=True, nogil=True)(function)

@@ -11,6 +11,7 @@ from screening.schemas import (
     CandidateDoc,
     Document,
     EnergyBatchDoc,
+    FormulaListDoc,
     HullDoc,
     MaterialDoc,
     PhononDoc,
@@ -71,6 +72,7 @@ _ALL = (
         ),
     ),
     Collection("batches", BatchDoc, "batch_id"),
+    Collection("formula_lists", FormulaListDoc, "chunk_id", (("list_id", "position"),)),
     Collection("verdicts", VerdictBatchDoc, "verdict_id", (("batch_id",),)),
     Collection("energies", EnergyBatchDoc, "energy_id", (("batch_id",),)),
     Collection(

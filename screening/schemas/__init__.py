@@ -12,6 +12,7 @@ from screening.schemas.batch import BatchDoc, EnergyBatchDoc, VerdictBatchDoc
 from screening.schemas.campaign import CampaignDoc, CampaignKind, CampaignState, FunnelStage
 from screening.schemas.candidate import CandidateDoc
 from screening.schemas.energy import FormationEnergyDoc
+from screening.schemas.formula_list import FormulaListDoc
 from screening.schemas.generation import GenerationDoc
 from screening.schemas.gpaw import GpawDoc
 from screening.schemas.hull import HullDoc, HullEntry, ReferenceSource
@@ -44,6 +45,7 @@ __all__ = [
     "Document",
     "EnergyBatchDoc",
     "FormationEnergyDoc",
+    "FormulaListDoc",
     "FunnelStage",
     "GenerationDoc",
     "GpawDoc",
