@@ -140,7 +140,7 @@ def _relaxed(database: Database, campaign: CampaignMaker, *, others: bool) -> di
         relaxed = produced_by(database, campaign.campaign_id, Stage.RELAX)
         return {**any_of("structure_id", relaxed), "state": "ok"}
     return {
-        "formula": (campaign.generation.formulas or [""])[0],
+        "formula": (campaign.generation.formula_list() or [""])[0],
         "roles": StructureRole.CANDIDATE.value,
         "stage": "relaxed",
         "relaxation.engine": campaign.relax.engine_name(),
