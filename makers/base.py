@@ -154,7 +154,7 @@ class StageMaker(Maker):
 
     def parameters(self) -> dict[str, Any]:
         """Fields that decide the result."""
-        return identity_fields(self)
+        return self.identity()
 
     def described_parameters(self) -> dict[str, Any]:
         """Return the parameters as the provenance of documents names them."""

@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import Field
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
-from makers.generation import read_batch
 from screening.composition import CompositionArray
 from screening.energy.ranking import rank_compositions
 from screening.energy.selection import candidate_document, packed_row
 from screening.errors import DatabaseError
 from screening.schemas import CandidateDoc, EnergyBatchDoc, Stage, VerdictBatchDoc
 from stores import Database
+from stores.queries.batches import read_batch
 
 
 @dataclass

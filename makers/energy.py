@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
-from makers.generation import read_batch
 from screening.composition import CompositionArray
 from screening.errors import DatabaseError
 from screening.identity import make_id
 from screening.schemas import EnergyBatchDoc, Stage, ValidityReason, VerdictBatchDoc
 from stores import Database
+from stores.queries.batches import read_batch
 
 
 @dataclass

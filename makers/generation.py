@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from makers.base import Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
-from screening.errors import DatabaseError, InputError
+from screening.errors import InputError
 from screening.generation import CHECKPOINTS, CompositionGenerator, make_generator
 from screening.identity import content_hash, make_id
 from screening.schemas import BatchDoc, CheckpointRef, Stage
 from screening.site_likelihood import BANK, CHECKPOINT
 from screening.site_likelihood.generator import LikelyGenerator
-from stores import Database, open_database
+from stores import open_database
 from stores.queries.formula_lists import load_formulas, save_formulas
 
 LONG_LIST = 1000
@@ -86,7 +86,6 @@ class GenerationMaker(StageMaker):
     def parameters(self) -> dict[str, Any]:
         """Leave the checkpoint's name out: its SHA-256 counts, where the method has one."""
         values = super().parameters()
-        values["formulas"] = self.formula_list()
         values.pop("checkpoint")
         for name in ("temperature", "amount_temperature"):
             if values[name] is None:  # that of the checkpoint
@@ -199,11 +198,3 @@ class GenerationMaker(StageMaker):
             )
         )
         return outcome
-
-
-def read_batch(database: Database, batch_id: str) -> BatchDoc:
-    """Read a batch that another job wrote."""
-    batch = database.get(BatchDoc, batch_id)
-    if batch is None:
-        raise DatabaseError(f"batch {batch_id} is not in the database: run the campaign again")
-    return batch

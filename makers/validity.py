@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
-from makers.generation import read_batch
 from screening.composition import CompositionArray
 from screening.identity import make_id
 from screening.schemas import Stage, ValidityReason, VerdictBatchDoc
 from stores import Database
+from stores.queries.batches import read_batch
 
 
 @dataclass

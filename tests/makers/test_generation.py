@@ -3,9 +3,10 @@
 import pytest
 from jobflow import Flow, run_locally
 
-from makers.generation import GenerationMaker, read_batch
+from makers.generation import GenerationMaker
 from screening.errors import ConfigError, InputError
 from screening.generation import CHECKPOINTS
+from stores.queries.batches import read_batch
 
 
 def maker(method, **fields):
