@@ -50,14 +50,25 @@ def query(
     sort: Annotated[str | None, typer.Option(help="Field; a leading - for descending.")] = None,
     limit: Annotated[int, typer.Option(help="Rows.", min=1, max=10000)] = 50,
     after: Annotated[str | None, typer.Option(help="Token of the next page.")] = None,
+    superseded: Annotated[
+        bool,
+        typer.Option(help="Also list crystals that another crystal or a newer hull has replaced."),
+    ] = False,
     as_json: JsonFlag = False,
     as_csv: CsvFlag = False,
 ) -> None:
     """List materials (or candidates, structures) that match a filter."""
-    from cli.formatting import MATERIAL_COLUMNS, console, errors, material_row, show
+    from cli.formatting import (
+        console,
+        errors,
+        material_columns,
+        material_notes,
+        material_row,
+        show,
+    )
     from screening.errors import InputError
     from stores import open_database
-    from stores.queries.documents import MATERIAL_FIELDS, find
+    from stores.queries.documents import CURRENT, MATERIAL_FIELDS, find
 
     if collection not in DEFAULTS:
         raise InputError(f"--in {collection!r} must be one of {sorted(DEFAULTS)}")
@@ -70,13 +81,32 @@ def query(
         sort=sort or order,
         limit=limit,
         after=after,
+        criteria=CURRENT if collection == "materials" and not superseded else None,
     )
-    columns = {field: field for field in fields} if fields else MATERIAL_COLUMNS
     rows = [material_row(row) for row in page.rows]
+    place = errors if as_json or as_csv else console  # beside the data where a program reads them
+    if fields:
+        columns = {field: field for field in fields}
+    elif as_json or as_csv:
+        names = [name.replace("symmetry", "space_group") for name in MATERIAL_FIELDS]
+        columns = dict(zip(names, names, strict=True))
+    else:
+        columns = material_columns(rows)
     show(rows, columns, as_json=as_json, as_csv=as_csv)
-    if page.after:  # beside the data where a program reads them
-        place = errors if as_json or as_csv else console
+    if not fields:
+        for line in material_notes(rows) or _replaced(filter_text, shown=superseded):
+            place.print(line, markup=False, highlight=False)
+    if page.after:
         place.print(f"more: --after {page.after}", highlight=False)
+
+
+def _replaced(filter_text: str, *, shown: bool) -> list[str]:
+    """Say of an empty list that all that match have been replaced."""
+    from stores import open_database
+    from stores.queries.documents import count
+
+    n = 0 if shown else count(open_database(), filter_text)
+    return [f"{n} that match have been replaced: --superseded lists them"] if n else []
 
 
 def show_document(

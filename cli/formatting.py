@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from screening.hull.wording import known_statement
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -35,7 +37,6 @@ OPTIONAL = (
     "launcher",
     "created",
     "nsites",
-    "known",
     "volume_per_atom",
     "state",
     "failed",
@@ -48,10 +49,14 @@ MATERIAL_COLUMNS = {
     "nsites": "atoms",
     "formation_energy_per_atom": "E_form",
     "energy_above_hull": "E_hull",
+    "energy_source": "energies by",
+    "no_reference": "no reference in",
     "dynamic_stability": "phonons",
     "known": "known",
+    "superseded_by": "superseded by",
     "method": "found by",
 }
+"""Table of materials; `material_columns` leaves out what is empty or the same in all rows."""
 
 
 def plain(value: Any) -> Any:
@@ -180,7 +185,52 @@ def material_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Flatten a row of the `materials` collection for a listing."""
     symmetry = row.get("symmetry") or {}
     number, symbol = symmetry.get("number"), symmetry.get("symbol")
-    return {**row, "space_group": f"{symbol} ({number})" if number else None}
+    return {
+        **row,
+        "space_group": f"{symbol} ({number})" if number else None,
+        "no_reference": ", ".join(row.get("systems_without_reference") or []),
+    }
+
+
+def material_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Choose the columns of a table of materials, and call enthalpies by their name."""
+    columns = dict(MATERIAL_COLUMNS)
+    sources = {row.get("energy_source") for row in rows}
+    pressures = {bool(row.get("pressure")) for row in rows}
+    if len(sources) == 1:
+        del columns["energy_source"]
+    for name in ("no_reference", "superseded_by"):
+        if not any(row.get(name) for row in rows):
+            del columns[name]
+    if True in pressures:
+        letter = "H" if pressures == {True} else "E/H"
+        columns |= {
+            "formation_energy_per_atom": f"{letter}_form", "energy_above_hull": f"{letter}_hull",
+        }  # fmt: skip
+    return columns
+
+
+def material_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what a table of materials rests on: energies, references, sources of known phases."""
+    if not rows:
+        return []
+    sources = sorted({str(row.get("energy_source")) for row in rows})
+    letters = "enthalpies" if all(row.get("pressure") for row in rows) else "energies"
+    if len({bool(row.get("pressure")) for row in rows}) > 1:
+        letters = "energies, at a pressure enthalpies (H),"
+    notes = [
+        f"{letters} in eV/atom by {', '.join(sources)}; distances to the newest hull of each system"
+    ]
+    if any(row.get("no_reference") for row in rows):
+        notes.append(
+            "no reference in: systems without a compound among the references, so that the "
+            "distance may be too small: `screening references import`"
+        )
+    statements = {
+        known_statement(row.get("known"), row.get("known_source")) for row in rows
+        if not row.get("known")
+    }  # fmt: skip
+    return [*notes, *(f"known, where it is not yes: {text}" for text in sorted(statements))]
 
 
 def funnel_rows(funnel: Mapping[str, FunnelStage]) -> list[dict[str, Any]]:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from cli.formatting import (
     FUNNEL_COLUMNS,
-    MATERIAL_COLUMNS,
     console,
     funnel_rows,
+    material_columns,
+    material_notes,
     material_row,
     print_json,
     show,
 )
 from screening.schemas import Stage
 from stores.queries.documents import (
+    CURRENT,
     MATERIAL_FIELDS,
     MAX_PAGE,
     campaign_funnel,
@@ -82,7 +84,11 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
     if not Stage.last_of(campaign.config["until"]).reaches(Stage.HULL):
         _print_candidates(database, campaign, limit)
         return
-    mine = {"campaign_ids": campaign.campaign_id}
+    mine = {
+        "campaign_ids": campaign.campaign_id,
+        "energy_above_hull": {"$lte": _limit(campaign)},
+        **CURRENT,
+    }
     page = find(database, fields=MATERIAL_FIELDS, limit=MAX_PAGE, criteria=mine)
     if not page.rows:
         console.print(
@@ -93,14 +99,14 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
     for row in page.rows:
         first = best.setdefault(row["formula_pretty"], {**material_row(row), "others": -1})
         first["others"] += 1
-    title = (
-        f"best crystals by {page.rows[0]['energy_source']}, energies in eV/atom, against the hull "
-        "of this database"
-    )
-    columns = {**MATERIAL_COLUMNS, "others": "others"}
-    show(list(best.values())[:limit], columns, title=title)
+    rows = list(best.values())[:limit]
+    show(rows, {**material_columns(rows), "others": "others"}, title="best crystal of each formula")
+    for line in material_notes(rows):
+        console.print(line, markup=False, highlight=False)
     n, formulas = len(page.rows), len(best)
-    console.print(f"{n} crystals of {formulas} formulas within {_limit(campaign)} eV/atom of it")
+    console.print(
+        f"{n} crystals of {formulas} formulas within {_limit(campaign)} eV/atom of their hulls"
+    )
 
 
 def _print_candidates(database: Database, campaign: CampaignDoc, limit: int) -> None:

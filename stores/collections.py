@@ -52,7 +52,8 @@ class Collection:
 
 _FILTERED = (
     "chemsys", "energy_above_hull", "formation_energy_per_atom", "nsites", "nelements",
-    "symmetry.number", "dynamic_stability", "is_stable", "known", "method",
+    "symmetry.number", "dynamic_stability", "is_stable", "known", "method", "superseded_by",
+    "pressure", "energy_source",
 )  # fmt: skip
 """What listings of materials are filtered by: at the end of an index, it is judged on the keys of
 the index, and only crystals that match are read."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.errors import InputError
 from stores.collections import COLLECTIONS
+from stores.filter_values import check_values
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -24,7 +25,11 @@ ALIASES = {
         "formula": "formula_pretty",
         "spacegroup_number": "symmetry.number",
         "space_group_it_number": "symmetry.number",
+        "space_group": "symmetry.symbol",
         "e_above_hull": "energy_above_hull",
+        "e_hull": "energy_above_hull",
+        "e_form": "formation_energy_per_atom",
+        "phonons": "dynamic_stability",
         "last_modified": "last_updated",
     },
     "structures": {"id": "structure_id", "spacegroup_number": "symmetry.number"},
@@ -35,6 +40,10 @@ ALIASES = {
 }
 """Other names of fields, per collection."""
 WITHIN = "#within"
+MAX_LENGTH = 2000
+MAX_DEPTH = 40
+"""Bounds of a filter: characters, and brackets inside each other. Parsing takes 0.4 s for 1,000
+characters, and recursion for each bracket."""
 FORBIDDEN = {"structure", "provenance", "config"}
 
 
@@ -43,6 +52,27 @@ def field_names(collection: str) -> dict[str, str]:
     fields = COLLECTIONS[collection].schema.model_fields
     own = {name: name for name in fields if name not in FORBIDDEN}
     return own | ALIASES.get(collection, {})
+
+
+def check_bounds(text: str) -> None:
+    """Refuse a filter that would take too long, or too deep a recursion, to parse.
+
+    Raises
+    ------
+    InputError
+        If it is longer than `MAX_LENGTH` or its brackets are deeper than `MAX_DEPTH`.
+    """
+    if len(text) > MAX_LENGTH:
+        raise InputError(
+            f"the filter has {len(text):,} characters, at most {MAX_LENGTH:,} are read: ask twice"
+        )
+    depth = 0
+    for character in re.sub(r'"(?:[^"\\]|\\.)*"', "", text):
+        depth += (character == "(") - (character == ")")
+        if depth > MAX_DEPTH:
+            raise InputError(
+                f"the filter has more than {MAX_DEPTH} brackets inside each other: write it flatter"
+            )
 
 
 @cache
@@ -159,10 +189,12 @@ def parse_filter(text: str, collection: str = "materials") -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the filter cannot be parsed, names an unknown field, or uses what is not supported.
+        If the filter is too long or cannot be parsed, names an unknown field, compares a field with
+        what it cannot be, or uses what is not supported.
     """
     if not text.strip():
         return {}
+    check_bounds(text)
     from lark.exceptions import UnexpectedEOF, UnexpectedInput, VisitError
     from optimade.exceptions import BadRequest
     from optimade.filtertransformers.mongo import Quantity
@@ -186,7 +218,8 @@ def parse_filter(text: str, collection: str = "materials") -> dict[str, Any]:
     except VisitError as error:  # what a rule of the transformer raised
         detail = getattr(error.orig_exc, "detail", error.orig_exc)
         raise InputError(_explain(text, str(detail), names)) from None
-    translated: dict[str, Any] = _read_dates(query, _date_fields(collection))
+    checked = check_values(query, collection)
+    translated: dict[str, Any] = _read_dates(checked, _date_fields(collection))
     return translated
 
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
 
+from screening.hull.standing import STABLE
 from screening.schemas import Stage
+from stores.queries.documents import CURRENT
 
 if TYPE_CHECKING:
     from stores.database import Database
@@ -34,8 +36,8 @@ def campaigns(database: Database, *, limit: int = 200) -> list[dict[str, Any]]:
     )
     with database.guard():
         for row in rows:
-            mine = {"campaign_ids": row["campaign_id"]}
-            stable = {**mine, "energy_above_hull": {"$lte": 1e-6}}
+            mine = {"campaign_ids": row["campaign_id"], **CURRENT}
+            stable = {**mine, "energy_above_hull": {"$lte": STABLE}}
             for name, query in (("n_materials", mine), ("n_stable", stable)):
                 count = database.raw("materials").count_documents
                 row[name] = count(query, limit=COUNT_LIMIT)

@@ -12,6 +12,7 @@ import bson
 from screening.errors import InputError
 from screening.schemas import CampaignDoc, CampaignKind, FunnelStage, Stage
 from stores.collections import COLLECTIONS
+from stores.filter_values import is_sortable
 from stores.filters import field_names, parse_filter
 
 if TYPE_CHECKING:
@@ -31,8 +32,17 @@ MATERIAL_FIELDS = (
     "known",
     "method",
     "energy_source",
+    "pressure",
+    "hull_id",
+    "hull_created",
+    "n_references",
+    "systems_without_reference",
+    "known_source",
+    "superseded_by",
 )
 """What a listing of materials shows."""
+CURRENT: dict[str, Any] = {"superseded_by": None}
+"""Query for materials that nothing has replaced; documents of earlier versions match."""
 MAX_PAGE = 10_000
 
 
@@ -100,6 +110,9 @@ def find(
     if not 1 <= limit <= MAX_PAGE:
         raise InputError(f"{limit=} must be 1 to {MAX_PAGE}")
     column = names.get(column, column)
+    if not is_sortable(collection, column):
+        allowed = sorted(name for name, path in names.items() if is_sortable(collection, path))
+        raise InputError(f"cannot sort by {column!r}, which is no single value: use {allowed}")
     parts = [part for part in (parse_filter(text, collection), criteria) if part]
     if after:
         parts.append(_beyond(after, column, key, way))

@@ -17,7 +17,7 @@ from screening.elements import symbols
 from screening.errors import InputError
 from screening.hull.standing import STABLE
 from stores.filters import parse_filter
-from stores.queries.documents import MATERIAL_FIELDS, Page, find, subsystems
+from stores.queries.documents import CURRENT, MATERIAL_FIELDS, Page, find, subsystems
 
 if TYPE_CHECKING:
     from stores.database import Database
@@ -50,6 +50,11 @@ CrystalSystem = Literal[
 ]
 Name = Annotated[str, Field(max_length=120)]
 Energy = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+REFERENCES: dict[str, dict[str, Any]] = {
+    "complete": {"systems_without_reference": [], "n_references": {"$ne": None}},
+    "incomplete": {"systems_without_reference.0": {"$exists": True}},
+}
+"""Whether a hull has a reference compound in each system of a material."""
 _KNOWN = frozenset(symbols()[1:])
 
 
@@ -116,7 +121,21 @@ class DiscoveryQuery(Question):
     phonons: Literal["stable", "marginal", "unstable", "not_converged", "none"] | None = Field(
         None, description="Verdict of the phonons; none: not computed"
     )
-    known: bool | None = Field(None, description="Whether it is a phase of the reference set")
+    known: bool | None = Field(
+        None, description="Whether it matches a known phase of the searched sources"
+    )
+    pressure: float | None = Field(
+        None, ge=0, le=1e6, allow_inf_nan=False, description="Pressure (GPa); 0 for none"
+    )
+    source: Name | None = Field(
+        None, description="Source of the energies, such as chgnet-0.3.0 at 10 GPa"
+    )
+    references: Literal["complete", "incomplete"] | None = Field(
+        None, description="Whether each system of its elements has a reference compound on the hull"
+    )
+    superseded: bool = Field(
+        False, description="Also list crystals that another crystal or a newer hull has replaced"
+    )
     method: Name | None = Field(None, description="One of the methods that proposed it")
     campaign: Name | None = Field(None, description="Campaign that found it (campaign_id)")
     q: str | None = Field(
@@ -138,14 +157,22 @@ class DiscoveryQuery(Question):
             "symmetry.crystal_system": self.crystal_system,
             "is_stable": self.stable,
             "campaign_ids": self.campaign,
+            "energy_source": self.source,
+            "known": self.known,
         }
         parts += [{field: value} for field, value in equal.items() if value is not None]
         if self.method:
             parts.append({"method": {"$regex": f"(^|, ){re.escape(self.method)} #"}})
         if self.stable:
             parts.append({"energy_above_hull": {"$lte": STABLE}})  # bounds on every index
-        if self.known is not None:
-            parts.append({"known": True} if self.known else {"known": {"$ne": True}})
+        if self.pressure is not None:
+            parts.append(
+                {"pressure": self.pressure or {"$in": [0.0, None]}}
+            )  # None: documents of old
+        if self.references is not None:
+            parts.append(REFERENCES[self.references])
+        if not self.superseded:
+            parts.append(CURRENT)
         if self.phonons:
             parts.append({"dynamic_stability": None if self.phonons == "none" else self.phonons})
         return {"$and": parts} if parts else {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.errors import InputError
 from screening.schemas import HullDoc, MaterialDoc, PhononDoc, RelaxationDoc
-from stores.queries.documents import MATERIAL_FIELDS
+from stores.queries.documents import CURRENT, MATERIAL_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,9 +91,12 @@ def predictions(database: Database, material: MaterialDoc) -> list[dict[str, Any
 
 
 def polymorphs(database: Database, material: MaterialDoc) -> list[dict[str, Any]]:
-    """List the other crystals of the same formula at the same pressure, the lowest first."""
-    pressures = [material.pressure] if material.pressure else [0.0, None]  # None: older documents
-    query = {"formula_pretty": material.formula_pretty, "pressure": {"$in": pressures}}
+    """List the other crystals of the same formula and source of energies, the lowest first."""
+    query = {
+        "formula_pretty": material.formula_pretty,
+        "energy_source": material.energy_source,  # it names the pressure
+        **CURRENT,
+    }
     rows = database.rows(
         "materials",
         query,

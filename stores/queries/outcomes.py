@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.hull.standing import STABLE
 from screening.schemas import Stage, State
+from stores.queries.documents import CURRENT, dig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,8 @@ def structure_fates(database: Database, campaign_id: str) -> Fates:
     ids = _relaxed(database, campaign_id)
     if not ids:
         return fates
-    ends, compared = _crystals(database, campaign_id), _has_hull(database, campaign_id)
+    window = campaign_window(database, campaign_id)
+    ends, compared = _crystals(database, campaign_id, window), _has_hull(database, campaign_id)
     members: dict[Fate, set[str]] = {}
     for row in _rows(database, ids):
         name = row["structure_id"]
@@ -101,15 +103,23 @@ def _has_hull(database: Database, campaign_id: str) -> bool:
         return database.raw("tasks").find_one(query, {"_id": 1}) is not None
 
 
-def _crystals(database: Database, campaign_id: str) -> dict[str, tuple[Fate, str]]:
+def campaign_window(database: Database, campaign_id: str) -> float:
+    """Largest distance to the hull (eV/atom) that a campaign counts as a discovery."""
+    query = {"campaign_id": campaign_id}
+    row = next(database.rows("campaigns", query, ["config.hull.max_above_hull"], limit=1), {})
+    window = dig(row, "config.hull.max_above_hull")
+    return float("inf") if window is None else float(window)
+
+
+def _crystals(database: Database, campaign_id: str, window: float) -> dict[str, tuple[Fate, str]]:
     """Map structures to the fate and identifier of the crystal that they are, the newest hull's."""
     fields = ["material_id", "structure_id", "found_as", "energy_above_hull"]
-    rows = database.rows(
-        "materials", {"campaign_ids": campaign_id}, fields, sort={"hull_created": 1}
-    )
+    mine = {"campaign_ids": campaign_id, **CURRENT}
+    rows = database.rows("materials", mine, fields, sort={"hull_created": 1})
     ends = {}
     for row in rows:
-        fate = Fate.STABLE if row["energy_above_hull"] <= STABLE else Fate.NEAR
+        above = row["energy_above_hull"]
+        fate = Fate.STABLE if above <= STABLE else Fate.NEAR if above <= window else Fate.ABOVE
         for name in (row["structure_id"], *row["found_as"]):
             ends[name] = (fate, row["material_id"])
     return ends

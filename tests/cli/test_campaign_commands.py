@@ -167,6 +167,18 @@ def test_status_of_one_campaign(here):
     assert rows_of(here, "status", state["campaign_id"]) == state
 
 
+def test_a_list_of_materials_says_what_it_rests_on(here):
+    table, _ = here("query")
+    assert "distances to the newest hull of each system" in table
+    assert "not in prototype bank 'prototypes'" in table
+    for row in rows_of(here, "query"):
+        assert row["hull_id"].startswith("hull-")
+        assert row["pressure"] == 0.0
+        assert row["known_source"]
+        assert row["n_references"] is not None
+        assert row["superseded_by"] is None
+
+
 def test_query_filters_and_sorts(here):
     everything = rows_of(here, "query")
     assert [row["energy_above_hull"] for row in everything] == sorted(

@@ -5,7 +5,7 @@ from stores.filters import parse_filter
 
 ROWS = [
     {"material_id": "mat-1", "formula_pretty": "Li2S", "elements": ["Li", "S"], "nelements": 2,
-     "energy_above_hull": 0.0, "is_stable": True, "symmetry": {"number": 225}},
+     "chemsys": "Li-S", "energy_above_hull": 0.0, "is_stable": True, "symmetry": {"number": 225}},
     {"material_id": "mat-2", "formula_pretty": "MnS", "elements": ["Mn", "S"], "nelements": 2,
      "energy_above_hull": 0.03, "is_stable": False, "symmetry": {"number": 225}},
     {"material_id": "mat-3", "formula_pretty": "Li3MnS4", "elements": ["Li", "Mn", "S"],
@@ -40,6 +40,11 @@ def filled(shared_database):
         ("dynamic_stability IS UNKNOWN", "124"),
         ("spacegroup_number=121", "3"),
         ("symmetry.number=225", "12"),
+        ('chemsys="S-Li"', "1"),
+        ('formula="S4MnLi3"', "3"),
+        ('chemical_formula_reduced="SMn"', "2"),
+        ('NOT formula="SMn"', "134"),
+        ("(" * 40 + "nelements=3" + ")" * 40, "3"),
         ('formula CONTAINS "MnS"', "23"),
         ('formula STARTS WITH "Mn"', "24"),
         ('formula ENDS WITH ".*"', "4"),
@@ -55,6 +60,17 @@ def test_filters_find_what_they_say(filled, text, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('elements HAS "mn"', "no element: did you mean 'Mn'"),
+        ('elements HAS ANY "Li","Xx"', "'Xx', which is no element"),
+        ('NOT elements HAS "xx"', "'xx', which is no element"),
+        ('nelements="three"', "nelements is compared with 'three': write a number, without quotes"),
+        ('known="yes"', "write TRUE or FALSE, without quotes: TRUE"),
+        ("energy_source=3", "write a text in double quotes"),
+        ('energy_above_hull<"0.1"', "write a number"),
+        ('chemsys="Li-Xx"', "no element"),
+        ('formula="Xx2"', "unknown element"),
+        ("(" * 41 + "nelements=2" + ")" * 41, "more than 40 brackets inside each other"),
+        ('formula="' + "a" * 2000 + '"', "2,010 characters, at most 2,000 are read"),
         ("nothing=1", "unknown field 'nothing'; known are"),
         ("structure=1", "unknown field 'structure'"),
         ("$where=1", "not valid near column 1"),

@@ -56,6 +56,9 @@ def test_filters_hold_on_every_page(filled):
     [
         ({"sort": "nothing"}, "cannot sort by 'nothing'"),
         ({"sort": "$where"}, "cannot sort by"),
+        ({"sort": "elements"}, "cannot sort by 'elements', which is no single value"),
+        ({"sort": "-symmetry"}, "no single value"),
+        ({"sort": "origins.rank"}, "no single value"),
         ({"limit": 0}, "must be 1 to"),
         ({"after": "rubbish"}, "page token is not valid"),
         ({"after": "e30="}, "page token is not valid"),
