@@ -84,7 +84,7 @@ def query(
         criteria=CURRENT if collection == "materials" and not superseded else None,
     )
     rows = [material_row(row) for row in page.rows]
-    place = errors if as_json or as_csv else console  # beside the data where a program reads them
+    notes = errors if as_json or as_csv else console  # beside the data where a program reads them
     if fields:
         columns = {field: field for field in fields}
     elif as_json or as_csv:
@@ -95,9 +95,9 @@ def query(
     show(rows, columns, as_json=as_json, as_csv=as_csv)
     if not fields:
         for line in material_notes(rows) or _replaced(filter_text, shown=superseded):
-            place.print(line, markup=False, highlight=False)
+            notes.print(line, markup=False, highlight=False)
     if page.after:
-        place.print(f"more: --after {page.after}", highlight=False)
+        notes.print(f"more: --after {page.after}", highlight=False)
 
 
 def _replaced(filter_text: str, *, shown: bool) -> list[str]:

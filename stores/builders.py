@@ -84,7 +84,7 @@ class MaterialsBuilder(Builder):
         """
         while True:
             plan = newest_of(self.database, self.hull_ids)
-            items = [made for item in self.get_items() if (made := self.process_item(item))]
+            items = [document for item in self.get_items() if (document := self.process_item(item))]
             self.update_targets(items)
             if newest_of(self.database, self.hull_ids) == plan:
                 return len(items)
@@ -106,17 +106,17 @@ class MaterialsBuilder(Builder):
                 self._standings[key] = _replaced(standing, hull, names)
         members = [member for entry in revision.entries for member in _members(entry)]
         query = {"structure_id": {"$in": members}}
-        found = {row["structure_id"]: row for row in structures.query(query, [*_STRUCTURE_FIELDS])}
+        rows = {row["structure_id"]: row for row in structures.query(query, [*_STRUCTURE_FIELDS])}
         verdicts = {row["structure_id"]: row for row in phonons.query(query, [*_PHONON_FIELDS])}
         compositions = _by_formula(candidates, [entry.formula for entry in revision.entries])
-        campaigns = _campaigns(self.database, found.values())
+        campaigns = _campaigns(self.database, rows.values())
         ground = _grounds(hull, {"-".join(sorted(e.composition)) for e in revision.entries})
         for entry in revision.entries:
             yield {
                 "hull": hull,
                 "entry": entry,
                 "names": names,
-                "members": [found[name] for name in _members(entry) if name in found],
+                "members": [rows[name] for name in _members(entry) if name in rows],
                 "phonon": next((verdicts[n] for n in _members(entry) if n in verdicts), None),
                 "candidates": compositions.get(entry.formula, []),
                 "campaigns": campaigns,
@@ -128,17 +128,17 @@ class MaterialsBuilder(Builder):
         entry, hull, phonon = item["entry"], item["hull"], item["phonon"]
         members = {row["structure_id"]: row for row in item["members"]}
         best = members.get(entry.entry_id)
-        found = [row for row in item["members"] if "candidate" in row["roles"]]
-        if best is None or not found:
+        proposed = [row for row in item["members"] if "candidate" in row["roles"]]
+        if best is None or not proposed:
             return None
         known_as = [name for name, row in members.items() if set(row["roles"]) - {"candidate"}]
-        origins = _proposals(found)
-        campaigns = {name for row in found for name in item["campaigns"][row["structure_id"]]}
+        origins = _proposals(proposed)
+        campaigns = {name for row in proposed for name in item["campaigns"][row["structure_id"]]}
         candidates = [row for row in item["candidates"] if row["campaign_id"] in campaigns]
         document = MaterialDoc(
             material_id=material_id(entry.entry_id),
             structure_id=entry.entry_id,
-            found_as=[row["structure_id"] for row in found],
+            found_as=[row["structure_id"] for row in proposed],
             campaign_ids=sorted(campaigns),
             candidate_ids=sorted({row["candidate_id"] for row in candidates}),
             volume=best["volume_per_atom"] * best["nsites"],
@@ -254,19 +254,19 @@ def _grounds(hull: HullDoc, systems: Iterable[str]) -> dict[str, dict[str, Any]]
     }
 
 
-def _known(known: list[str], hull: HullDoc) -> dict[str, Any]:
+def _known(phases: list[str], hull: HullDoc) -> dict[str, Any]:
     """Say whether a crystal is among the known phases of the sources that were searched."""
     searched = [
-        source.model_copy(update={"matches": bool(known), "identifiers": known})
+        source.model_copy(update={"matches": bool(phases), "identifiers": phases})
         if source.scope == "crystals"
         else source
         for source in hull.searched
     ]
-    names = ", ".join(f"{one.name} ({one.date:%Y-%m-%d})" for one in searched)
+    names = ", ".join(f"{source.name} ({source.date:%Y-%m-%d})" for source in searched)
     return {
-        "known": bool(known) if known or searched else None,
+        "known": bool(phases) if phases or searched else None,
         "known_source": names or None,
-        "known_as": known,
+        "known_as": phases,
         "searched": searched,
     }
 

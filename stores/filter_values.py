@@ -37,22 +37,22 @@ def _plain_types(annotation: Any) -> tuple[Any, ...]:
 def field_types(collection: str, path: str) -> tuple[Any, ...]:
     """Find the types of a field by its path with dots; none where it is unknown or untyped."""
     model: Any = COLLECTIONS[collection].schema
-    found: tuple[Any, ...] = ()
+    kinds: tuple[Any, ...] = ()
     for name in path.split("."):
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return ()
         field = model.model_fields.get(name)
         if field is None:
             return ()
-        found = _plain_types(field.annotation)
-        model = next((t for t in found if isinstance(t, type)), None)
-    return found
+        kinds = _plain_types(field.annotation)
+        model = next((t for t in kinds if isinstance(t, type)), None)
+    return kinds
 
 
 def is_sortable(collection: str, path: str) -> bool:
     """Whether a field holds one number, text, date or truth value."""
-    found = field_types(collection, path)
-    return bool(found) and all(isinstance(t, type) and issubclass(t, _SCALARS) for t in found)
+    kinds = field_types(collection, path)
+    return bool(kinds) and all(isinstance(t, type) and issubclass(t, _SCALARS) for t in kinds)
 
 
 def check_values(query: Any, collection: str) -> Any:

@@ -60,8 +60,8 @@ def searched_sources(
     }  # fmt: skip
     field = f"summary.data.{SEARCHED}.sources"
     for row in database.rows("tasks", query, [field]):
-        for found in row["summary"]["data"][SEARCHED]["sources"]:
-            source = ReferenceSource.model_validate(found)
+        for stored in row["summary"]["data"][SEARCHED]["sources"]:
+            source = ReferenceSource.model_validate(stored)
             sources[source.name] = source
     return [*sources.values(), *_imports(database, chemsys, StructureStage.GENERATED)]
 

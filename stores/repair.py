@@ -39,7 +39,7 @@ class Outdated:
 
 def outdated(database: Database) -> Outdated:
     """Find out what `repair` would change."""
-    found = Outdated()
+    faults = Outdated()
     newest: dict[str, dict[str, set[str]]] = {}
     for group in _groups(database):
         system, source = group["_id"]["chemsys"], group["_id"]["source"]
@@ -52,14 +52,14 @@ def outdated(database: Database) -> Outdated:
             continue  # its hull is gone: nothing to compare with
         stale = group["_id"]["hull_id"] != hull_id
         n_stale = group["n"] if stale else group["n_old"]
-        found.n_materials += n_stale
+        faults.n_materials += n_stale
         if n_stale:
-            found.rebuild.add(hull_id)
+            faults.rebuild.add(hull_id)
     current = sorted({name for held in newest.values() for name in held})
     query = {"hull_id": {"$in": current}, "n_references": None}
-    found.hull_ids = {row["hull_id"] for row in database.rows("hulls", query, ["hull_id"])}
-    found.searches = unnamed_searches(database)
-    return found
+    faults.hull_ids = {row["hull_id"] for row in database.rows("hulls", query, ["hull_id"])}
+    faults.searches = unnamed_searches(database)
+    return faults
 
 
 def _groups(database: Database) -> list[dict[str, Any]]:
@@ -80,8 +80,10 @@ def _groups(database: Database) -> list[dict[str, Any]]:
 
 def _systems(database: Database, source: str) -> list[str]:
     with database.guard():
-        found: list[str] = database.raw("materials").distinct("chemsys", {"energy_source": source})
-    return found
+        systems: list[str] = database.raw("materials").distinct(
+            "chemsys", {"energy_source": source}
+        )
+    return systems
 
 
 def repair(database: Database) -> list[str]:
@@ -91,18 +93,20 @@ def repair(database: Database) -> list[str]:
     -------
     One line for each kind that was mended; none when everything was up to date.
     """
-    found = outdated(database)
+    faults = outdated(database)
     lines = []
-    if found.searches:
+    if faults.searches:
         name_searches(database)
-        lines.append(f"{len(found.searches)} searches for known phases name their source now")
-    for hull_id in found.hull_ids:
+        lines.append(f"{len(faults.searches)} searches for known phases name their source now")
+    for hull_id in faults.hull_ids:
         _describe_hull(database, hull_id)
-    if found.hull_ids:
-        lines.append(f"{len(found.hull_ids)} hulls name their reference compounds now")
-    if found.rebuild or found.hull_ids:
-        build_materials(database, sorted(found.rebuild | found.hull_ids), float("-inf"))
-        lines.append(f"{found.n_materials} crystals were placed on the newest hull of their system")
+    if faults.hull_ids:
+        lines.append(f"{len(faults.hull_ids)} hulls name their reference compounds now")
+    if faults.rebuild or faults.hull_ids:
+        build_materials(database, sorted(faults.rebuild | faults.hull_ids), float("-inf"))
+        lines.append(
+            f"{faults.n_materials} crystals were placed on the newest hull of their system"
+        )
     return lines
 
 
@@ -117,10 +121,10 @@ def _describe_hull(database: Database, hull_id: str) -> None:
         "roles": {"$in": ["element", "competing", "imported"]},
     }
     rows = database.rows("structures", query, ["structure_id"])
-    known = {row["structure_id"] for row in rows}
+    references = {row["structure_id"] for row in rows}
     for entry in hull.entries:
         names = dict.fromkeys([entry.entry_id, *entry.members])
-        entry.known_as = [name for name in names if name in known]
+        entry.known_as = [name for name in names if name in references]
     elements = hull.chemsys.split("-")
     hull.n_references = n_references(hull.entries, elements)
     hull.systems_without_reference = systems_without_reference(hull.entries, elements)

@@ -47,8 +47,10 @@ def newest_of(database: Database, hull_ids: Iterable[str]) -> dict[str, set[str]
         held.setdefault(row["energy_source"], set()).update(subsystems(row["chemsys"]))
     newest: dict[str, set[str]] = {}
     for source, systems in held.items():
-        for hull_id, part in by_newest(hulls_of_source(database, source), systems).items():
-            newest.setdefault(hull_id, set()).update(part)
+        for hull_id, newest_systems in by_newest(
+            hulls_of_source(database, source), systems
+        ).items():
+            newest.setdefault(hull_id, set()).update(newest_systems)
     return newest
 
 

@@ -133,8 +133,8 @@ def revise(
     max_above_hull
         Window of discoveries (eV/atom): entries up to here become materials.
     """
-    place = {name: entry for entry in hull.entries for name in (entry.entry_id, *entry.members)}
-    described = {place[c.structure_id].entry_id for c in crystals if c.structure_id in place}
+    entry_of = {name: entry for entry in hull.entries for name in (entry.entry_id, *entry.members)}
+    described = {entry_of[c.structure_id].entry_id for c in crystals if c.structure_id in entry_of}
     revision = Revision(
         [
             entry
@@ -143,9 +143,9 @@ def revise(
             and (entry.energy_above_hull <= max_above_hull or entry.entry_id in described)
         ]
     )
-    absent = [crystal for crystal in crystals if crystal.structure_id not in place]
+    absent = [crystal for crystal in crystals if crystal.structure_id not in entry_of]
     for crystal in crystals:
-        entry = place.get(crystal.structure_id)
+        entry = entry_of.get(crystal.structure_id)
         if entry is not None and entry.entry_id != crystal.structure_id:
             revision.standings[crystal.structure_id] = _beside(crystal, entry, hull.pressure)
     revision.standings |= _outside(hull, absent)

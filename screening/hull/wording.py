@@ -34,10 +34,12 @@ def reference_gap(systems: Sequence[str]) -> str:
     """
     if not systems:
         return ""
-    named, others = systems[:SHOWN], len(systems) - SHOWN
+    named, n_further = systems[:SHOWN], len(systems) - SHOWN
     text = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} or {named[-1]}"
-    rest = f", nor of {others} further system{'s' * (others > 1)}," if others > 0 else ""
-    return f"no {text} compound{rest} among the references"
+    further = (
+        f", nor of {n_further} further system{'s' * (n_further > 1)}," if n_further > 0 else ""
+    )
+    return f"no {text} compound{further} among the references"
 
 
 def reference_ground(n_references: int | None, systems: Sequence[str]) -> str:
@@ -51,8 +53,8 @@ def reference_ground(n_references: int | None, systems: Sequence[str]) -> str:
     if n_references is None:
         return "references not counted: `screening db doctor --fix`"
     plural = "" if n_references == 1 else "s"
-    parts = [f"{n_references} reference compound{plural}", reference_gap(systems)]
-    return ", ".join(part for part in parts if part)
+    clauses = [f"{n_references} reference compound{plural}", reference_gap(systems)]
+    return ", ".join(clause for clause in clauses if clause)
 
 
 def complete(material: Mapping[str, Any]) -> bool:

@@ -113,10 +113,10 @@ def find(
     if not is_sortable(collection, column):
         allowed = sorted(name for name, path in names.items() if is_sortable(collection, path))
         raise InputError(f"cannot sort by {column!r}, which is no single value: use {allowed}")
-    parts = [part for part in (parse_filter(text, collection), criteria) if part]
+    clauses = [clause for clause in (parse_filter(text, collection), criteria) if clause]
     if after:
-        parts.append(_beyond(after, column, key, way))
-    query = {"$and": parts} if parts else {}
+        clauses.append(_beyond(after, column, key, way))
+    query = {"$and": clauses} if clauses else {}
     wanted = _without_parts([*fields, column, key])
     order = {column: way, key: way}  # an index serves both ways
     found = database.rows(

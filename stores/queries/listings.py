@@ -145,7 +145,7 @@ class DiscoveryQuery(Question):
 
     def criteria(self) -> dict[str, Any]:
         """Build the MongoDB query of everything but `q`."""
-        parts = [
+        clauses = [
             *self._elements(),
             *_between("nelements", self.nelements_min, self.nelements_max),
             *_between("formation_energy_per_atom", self.e_form_min, self.e_form_max),
@@ -160,42 +160,42 @@ class DiscoveryQuery(Question):
             "energy_source": self.source,
             "known": self.known,
         }
-        parts += [{field: value} for field, value in equal.items() if value is not None]
+        clauses += [{field: value} for field, value in equal.items() if value is not None]
         if self.method:
-            parts.append({"method": {"$regex": f"(^|, ){re.escape(self.method)} #"}})
+            clauses.append({"method": {"$regex": f"(^|, ){re.escape(self.method)} #"}})
         if self.stable:
-            parts.append({"energy_above_hull": {"$lte": STABLE}})  # bounds on every index
+            clauses.append({"energy_above_hull": {"$lte": STABLE}})  # bounds on every index
         if self.pressure is not None:
-            parts.append(
+            clauses.append(
                 {"pressure": self.pressure or {"$in": [0.0, None]}}
             )  # None: documents of old
         if self.references is not None:
-            parts.append(REFERENCES[self.references])
+            clauses.append(REFERENCES[self.references])
         if not self.superseded:
-            parts.append(CURRENT)
+            clauses.append(CURRENT)
         if self.phonons:
-            parts.append({"dynamic_stability": None if self.phonons == "none" else self.phonons})
-        return {"$and": parts} if parts else {}
+            clauses.append({"dynamic_stability": None if self.phonons == "none" else self.phonons})
+        return {"$and": clauses} if clauses else {}
 
     def _elements(self) -> list[dict[str, Any]]:
-        parts: list[dict[str, Any]] = []
+        clauses: list[dict[str, Any]] = []
         if self.elements and self.match == "only":
             if len(self.elements) > MAX_WITHIN:
                 raise InputError(f"match=only takes up to {MAX_WITHIN} elements: name fewer")
-            parts.append({"chemsys": {"$in": subsystems("-".join(self.elements))}})
+            clauses.append({"chemsys": {"$in": subsystems("-".join(self.elements))}})
         elif self.elements:
             operator = "$all" if self.match == "all" else "$in"
-            parts.append({"elements": {operator: self.elements}})
+            clauses.append({"elements": {operator: self.elements}})
             # the same once more, as an index of another field can tell it
             some = [[el] for el in self.elements] if self.match == "all" else [self.elements]
-            parts += [{"chemsys": _has_any(symbols)} for symbols in some]
+            clauses += [{"chemsys": _has_any(symbols)} for symbols in some]
         if self.without:
-            parts.append({"chemsys": {"$not": _has_any(self.without)}})
+            clauses.append({"chemsys": {"$not": _has_any(self.without)}})
         if self.chemsys:
-            parts.append({"chemsys": chemical_system(self.chemsys)})
+            clauses.append({"chemsys": chemical_system(self.chemsys)})
         if self.formula:
-            parts.append({"formula_pretty": pretty_formula(self.formula)})
-        return parts
+            clauses.append({"formula_pretty": pretty_formula(self.formula)})
+        return clauses
 
 
 def _has_any(symbols: list[str]) -> dict[str, str]:
@@ -254,8 +254,8 @@ def count_up_to(
     -------
     The number, and whether it is exact; otherwise there are at least so many.
     """
-    parts = [part for part in (parse_filter(query.q or ""), query.criteria()) if part]
-    match = {"$and": parts} if parts else {}
+    clauses = [clause for clause in (parse_filter(query.q or ""), query.criteria()) if clause]
+    match = {"$and": clauses} if clauses else {}
     try:
         number = database.raw("materials").count_documents(
             match, limit=limit + 1, maxTimeMS=COUNT_MS

@@ -114,8 +114,8 @@ def campaign_window(database: Database, campaign_id: str) -> float:
 def _crystals(database: Database, campaign_id: str, window: float) -> dict[str, tuple[Fate, str]]:
     """Map structures to the fate and identifier of the crystal that they are, the newest hull's."""
     fields = ["material_id", "structure_id", "found_as", "energy_above_hull"]
-    mine = {"campaign_ids": campaign_id, **CURRENT}
-    rows = database.rows("materials", mine, fields, sort={"hull_created": 1})
+    query = {"campaign_ids": campaign_id, **CURRENT}
+    rows = database.rows("materials", query, fields, sort={"hull_created": 1})
     ends = {}
     for row in rows:
         above = row["energy_above_hull"]
