@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from screening.errors import InputError
-from stores.queries.documents import MAX_PAGE, find
+from stores.queries.documents import CURRENT, MAX_PAGE, find
 from stores.queries.lineage import get_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pymatgen.core import Structure
-
     from stores import Database
 
-FORMATS = {"cif": "cif", "poscar": "poscar", "extxyz": "extxyz", "json": "json"}
+FORMATS = ("cif", "poscar", "extxyz", "json")
 
 
 def write_structures(
@@ -55,6 +52,8 @@ def write_structures(
     names = list(identifiers)
     if filter_text is not None:
         names += _matching(database, filter_text)
+        if not names:
+            raise InputError(f"no material matches {filter_text!r}: try `screening query` first")
     if not names:
         raise InputError("nothing to export: give identifiers, or --filter")
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +65,10 @@ def _matching(database: Database, filter_text: str) -> list[str]:
     names: list[str] = []
     after = None
     while True:
-        page = find(database, filter_text, fields=["material_id"], limit=MAX_PAGE, after=after)
+        page = find(
+            database, filter_text, fields=["material_id"], limit=MAX_PAGE, after=after,
+            criteria=CURRENT,
+        )  # fmt: skip
         names += [row["material_id"] for row in page.rows]
         after = page.after
         if after is None:
@@ -76,34 +78,14 @@ def _matching(database: Database, filter_text: str) -> list[str]:
 def _write(database: Database, identifier: str, file_format: str, folder: Path) -> Path:
     from pymatgen.core import Structure
 
+    from dashboard.exports import crystal_text
+
     _, row = get_document(database, identifier)
     if "structure" not in row:
         raise InputError(f"{identifier!r} has no structure: give a material or a structure")
     structure = Structure.from_dict(row["structure"])
     formula = structure.composition.reduced_formula
     name = row.get("material_id") or row["structure_id"]  # `identifier` may be abbreviated
-    path = folder / f"{formula}_{name}.{FORMATS[file_format]}"
-    path.write_text(_text(structure, row, file_format), encoding="utf-8")
+    path = folder / f"{formula}_{name}.{file_format}"
+    path.write_text(crystal_text(structure, row, file_format), encoding="utf-8")
     return path
-
-
-def _text(structure: Structure, row: dict[str, Any], file_format: str) -> str:
-    if file_format == "cif":
-        from dashboard.cif import cif_text
-
-        return cif_text(structure)
-    if file_format == "poscar":
-        text: str = structure.to(fmt="poscar")
-        return text
-    if file_format == "json":
-        return json.dumps(structure.as_dict(), default=str)
-    from io import StringIO
-
-    from ase.io import write
-
-    buffer = StringIO()
-    atoms = structure.to_ase_atoms()
-    names = ("material_id", "structure_id", "energy_per_atom", "energy_above_hull")
-    atoms.info = {name: row[name] for name in names if row.get(name) is not None}
-    write(buffer, atoms, format="extxyz")
-    return buffer.getvalue()

@@ -40,7 +40,7 @@ def cif_text(structure: Structure) -> str:
     """
     from pymatgen.io.cif import CifWriter
 
-    crystal = _right_handed(structure)
+    crystal = right_handed(structure)
     exact = symmetrised(crystal, SYMPREC)
     if exact is not None:
         text = str(CifWriter(exact, symprec=EXACT, significant_figures=DIGITS))
@@ -94,8 +94,11 @@ def _fingerprint(structure: Structure) -> np.ndarray:
     return fingerprint(structure.lattice.matrix, structure.frac_coords, numbers)
 
 
-def _right_handed(structure: Structure) -> Structure:
-    """Turn the axes of a left-handed cell around: a CIF knows lengths and angles only."""
+def right_handed(structure: Structure) -> Structure:
+    """Turn the axes of a left-handed cell around; the crystal stays as it is.
+
+    A CIF knows lengths and angles only, and pymatgen writes the mirror image into a POSCAR.
+    """
     if structure.lattice.volume and np.linalg.det(structure.lattice.matrix) > 0:
         return structure
     from pymatgen.core import Structure as Crystal

@@ -8,7 +8,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from pymatgen.core import Structure
 
 from dashboard.api.flow import get_flow
-from dashboard.cif import SYMPREC, cif_text
+from dashboard.cif import SYMPREC
+from dashboard.exports import crystal_text
 from dashboard.figures import (
     caption,
     flow_figure,
@@ -22,9 +23,10 @@ from dashboard.figures import (
 from dashboard.validations import validations
 from screening.checkpoints import read_card
 from screening.errors import CheckpointError
+from screening.hull import wording
 from screening.schemas import HullDoc, MaterialDoc, PhononDoc, SpaceGroupDoc, utc_now
 from stores.queries.criteria import any_of
-from stores.queries.documents import campaign_funnel
+from stores.queries.documents import CURRENT, campaign_funnel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +61,7 @@ def write_report(
     """
     found = database.find(
         MaterialDoc,
-        {"campaign_ids": campaign.campaign_id},
+        {"campaign_ids": campaign.campaign_id, **CURRENT},
         sort={"energy_above_hull": 1, "material_id": 1},
     )
     materials = [material for material in found if not material.task_ids]
@@ -102,6 +104,7 @@ def _environment() -> Environment:
         loader=PackageLoader("dashboard"), autoescape=select_autoescape(default=True)
     )
     environment.filters["thousands"] = lambda n: f"{n:,}"
+    environment.globals["wording"] = wording
     return environment
 
 
@@ -152,7 +155,7 @@ def _overview(
 
 def _card(database: Database, material: MaterialDoc) -> dict[str, Any]:
     """Draw the figures of one crystal."""
-    phonon = database.get(PhononDoc, material.structure_id)
+    phonon = database.get(PhononDoc, material.phonon_of or material.structure_id)
     structure = _conventional(Structure.from_dict(material.structure))
     lattice = structure.lattice
     return {
@@ -203,5 +206,6 @@ def _model_figures(model: dict[str, Any]) -> list[dict[str, str]]:
 
 def _write_cif(material: MaterialDoc, folder: Path) -> Path:
     path = folder / f"{material.formula_pretty}_{material.material_id}.cif"
-    path.write_text(cif_text(Structure.from_dict(material.structure)), encoding="utf-8")
+    structure = Structure.from_dict(material.structure)
+    path.write_text(crystal_text(structure, material.model_dump(), "cif"), encoding="utf-8")
     return path

@@ -76,6 +76,15 @@ def list_candidates(database: Database, query: CandidateQuery) -> CandidatePage:
     return CandidatePage.model_validate({"rows": page.rows, "after": page.after})
 
 
+def ranked_by_hull(page: CandidatePage) -> bool:
+    """Whether compositions are ranked by their distance to the predicted hull, not by energy."""
+    return any(
+        abs(row.score - row.energy.formation_energy_per_atom) > 1e-6
+        for row in page.rows
+        if row.score is not None and row.energy is not None
+    )
+
+
 def list_materials(database: Database, query: DiscoveryQuery) -> CrystalPage:
     """List one page of crystals."""
     page = listings.discoveries(database, query)
@@ -111,7 +120,7 @@ def get_phonons(database: Database, material: MaterialDoc) -> PhononBands:
     """
     from pymatgen.core import Structure
 
-    phonon = material_detail.get_phonon(database, material.structure_id)
+    phonon = material_detail.get_phonon(database, material.phonon_of or material.structure_id)
     if phonon is None or not phonon.bands:
         raise InputError(f"no phonon bands were computed of {material.material_id!r}")
     cell = Structure.from_dict(phonon.primitive or material.structure)

@@ -14,11 +14,18 @@ from screening.schemas import (
     HullEntry,
     MaterialDoc,
     OriginDoc,
+    ReferenceSource,
     RelaxationDoc,
     SpaceGroupDoc,
     Stage,
     ValidityDoc,
 )
+
+
+class ErrorAnswer(BaseModel):
+    """Why a question was not answered."""
+
+    detail: str = Field(description="One line: the value, what is allowed, what to do next")
 
 
 class Crystal(BaseModel):
@@ -30,14 +37,34 @@ class Crystal(BaseModel):
     symmetry: SpaceGroupDoc | None = Field(None, description="Space group")
     nsites: int = Field(description="Atoms in the cell")
     density: float | None = Field(None, description="Density (g/cm^3)")
-    formation_energy_per_atom: float = Field(description="Against the elements (eV/atom)")
+    formation_energy_per_atom: float = Field(
+        description="Energy, or at a pressure enthalpy, against the elements (eV/atom)"
+    )
     energy_above_hull: float = Field(description="Distance to the hull (eV/atom)")
     is_stable: bool = Field(description="Whether it is on the hull")
     dynamic_stability: str | None = Field(None, description="Verdict of the phonons")
-    known: bool | None = Field(None, description="Whether it is a phase of the reference set")
+    known: bool | None = Field(
+        None, description="Whether it matches a known phase of `known_source`; null: not compared"
+    )
     method: str = Field(description="Methods that proposed it, the best rank of each")
     energy_source: str = Field(
         description="Engine of the energies, with the pressure where there is one"
+    )
+    pressure: float | None = Field(None, description="Pressure of crystal and hull (GPa)")
+    hull_id: str = Field(description="The newest hull of its system")
+    hull_created: datetime = Field(description="Date of the hull (UTC)")
+    n_references: int | None = Field(
+        None, description="Reference compounds of its elements on the hull"
+    )
+    systems_without_reference: list[str] = Field(
+        default_factory=list,
+        description="Binary and ternary systems of its elements with no reference compound",
+    )
+    known_source: str | None = Field(
+        None, description="Sources that were searched for known phases, with dates"
+    )
+    superseded_by: str | None = Field(
+        None, description="The material or the newer hull that has replaced it"
     )
     last_updated: datetime | None = Field(None, description="Last change (UTC)")
 
@@ -188,6 +215,14 @@ class HullSummary(BaseModel):
     pressure: float = Field(0.0, description="Pressure of all entries (GPa)")
     version: int = Field(description="Version")
     n_entries: int = Field(description="Number of entries")
+    n_references: int | None = Field(None, description="Reference compounds among the entries")
+    systems_without_reference: list[str] = Field(
+        default_factory=list,
+        description="Binary and ternary systems of this one with no reference compound",
+    )
+    searched: list[ReferenceSource] = Field(
+        default_factory=list, description="Sources that were searched for known phases"
+    )
     created: datetime = Field(description="Date (UTC)")
 
 

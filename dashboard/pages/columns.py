@@ -11,7 +11,7 @@ from stores.queries.listings import DiscoveryQuery
 
 ColumnName = Literal[
     "formula", "chemsys", "space_group", "crystal_system", "atoms", "density", "e_form", "e_hull",
-    "phonons", "known", "method", "source", "updated", "id",
+    "references", "phonons", "known", "method", "source", "pressure", "superseded", "updated", "id",
 ]  # fmt: skip
 
 
@@ -44,17 +44,35 @@ COLUMNS: dict[str, Column] = {
     "crystal_system": Column("Crystal system"),
     "atoms": Column("Atoms", numeric=True, sort="atoms", help="Atoms in the cell"),
     "density": Column("Density", numeric=True, sort="density", help="g/cm³"),
-    "e_form": Column("E form", numeric=True, sort="e_form", help="Formation energy, eV/atom"),
-    "e_hull": Column("E hull", numeric=True, sort="e_hull", help="Above the hull, meV/atom"),
+    "e_form": Column(
+        "E form",
+        numeric=True,
+        sort="e_form",
+        help="Formation energy, at a pressure enthalpy (marked H), eV/atom",
+    ),
+    "e_hull": Column(
+        "E hull",
+        numeric=True,
+        sort="e_hull",
+        help="Above the newest hull of the system, meV/atom; at a pressure of enthalpies",
+    ),
+    "references": Column(
+        "No reference in",
+        help="Systems with no compound among the references of the hull: there the distance may be "
+        "too small",
+    ),
     "phonons": Column("Phonons", help="Dynamic stability"),
-    "known": Column("Known", help="A phase of the reference set"),
+    "known": Column("Known", help="Matches a known phase of the sources named below the table"),
     "method": Column("Found by", help="Methods that proposed it, with their best ranks"),
-    "source": Column("Energies by"),
+    "source": Column("Energies by", help="Engine, with the pressure where there is one"),
+    "pressure": Column("Pressure", numeric=True, help="GPa"),
+    "superseded": Column("Superseded by", help="Crystal or newer hull that has replaced it"),
     "updated": Column("Updated", sort="updated"),
     "id": Column("Identifier"),
 }
 DEFAULT_COLUMNS = (
-    "formula", "space_group", "atoms", "e_form", "e_hull", "phonons", "known", "method",
+    "formula", "space_group", "atoms", "e_form", "e_hull", "references", "source", "phonons",
+    "known", "method",
 )  # fmt: skip
 
 

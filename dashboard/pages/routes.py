@@ -21,15 +21,17 @@ from dashboard.pages.templating import address, render
 from screening.checkpoints import bundled_names, read_card
 from screening.engines.potentials import survey
 from screening.errors import CheckpointError, InputError
+from screening.hull.wording import known_statement
 from screening.training.registry import TRAINERS
 from stores.queries import material_detail
 from stores.queries.campaigns import campaign_names
 from stores.queries.lineage import lineage
-from stores.queries.listings import CandidateQuery
+from stores.queries.listings import CandidateQuery, energy_sources
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from dashboard.api.models import CrystalPage
     from screening.checkpoints import Card
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -61,7 +63,9 @@ def _campaign(database: Data, campaign_id: str) -> dict[str, Any]:
     except InputError as error:
         raise HTTPException(404, str(error)) from None
     query = CandidateQuery(campaign=found.campaign_id, limit=20)
-    return {"campaign": found, "candidates": answers.list_candidates(database, query)}
+    candidates = answers.list_candidates(database, query)
+    by_hull = answers.ranked_by_hull(candidates)
+    return {"campaign": found, "candidates": candidates, "by_hull": by_hull}
 
 
 @router.get("/discoveries")
@@ -81,6 +85,15 @@ def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Qu
         all_columns=COLUMNS,
         periodic=PERIODIC,
         campaign_names=campaign_names(database),
+        sources=[(name, name) for name in energy_sources(database)],
+        known_notes=_known_notes(page),
+    )
+
+
+def _known_notes(page: CrystalPage) -> list[str]:
+    """Say what the crystals of a page that are not known were compared with."""
+    return sorted(
+        {known_statement(row.known, row.known_source) for row in page.rows if not row.known}
     )
 
 
@@ -88,7 +101,7 @@ def discoveries(request: Request, database: Data, query: Annotated[PageQuery, Qu
 def material(request: Request, database: Data, material: Material) -> HTMLResponse:
     """Show one crystal."""
     detail = answers.get_material(database, material)
-    phonon = material_detail.get_phonon(database, material.structure_id)
+    phonon = material_detail.get_phonon(database, material.phonon_of or material.structure_id)
     conventional = answers.cell(material, "conventional")
     return render(
         request,

@@ -25,6 +25,7 @@ from dashboard.pages.filters import (
 )
 from dashboard.pages.lineage_graph import lineage_graph
 from dashboard.pages.published import comparisons
+from screening.hull import wording
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -70,7 +71,7 @@ def environment() -> Environment:
         "lineage_graph": lineage_graph,
         "short": lambda text: text if len(text) <= 16 else text[:13] + "…",
     }
-    made.globals |= {"navigation": NAVIGATION, "address": address}
+    made.globals |= {"navigation": NAVIGATION, "address": address, "wording": wording}
     return made
 
 

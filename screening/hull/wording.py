@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
+
+    from screening.schemas import PhononDoc
 
 SHOWN = 4
 """Systems that a sentence names; the others are counted."""
@@ -57,9 +58,9 @@ def reference_ground(n_references: int | None, systems: Sequence[str]) -> str:
     return ", ".join(clause for clause in clauses if clause)
 
 
-def complete(material: Mapping[str, Any]) -> bool:
-    """Whether each system of a material has a reference compound, so that 'stable' is justified."""
-    return material["n_references"] is not None and not material["systems_without_reference"]
+def is_complete(n_references: int | None, systems: Sequence[str]) -> bool:
+    """Whether each system has a reference compound, so that 'on the hull' may be shown as good."""
+    return n_references is not None and not systems
 
 
 def known_statement(known: bool | None, source: str | None) -> str:  # noqa: FBT001 - a field
@@ -90,3 +91,23 @@ def superseded_statement(superseded_by: str | None) -> str:
     if superseded_by.startswith("hull-"):
         return f"superseded: not an entry of the newest hull, {superseded_by}"
     return f"superseded by {superseded_by}, the same crystal with a lower energy"
+
+
+def phonon_rule(phonon: PhononDoc) -> str:
+    """Say by which rule frequencies were judged; see `screening.phonon.verdict`."""
+    return (
+        "The lowest frequency at the q points that fit the supercell decides: below "
+        f"-{phonon.marginal_tolerance:g} THz the crystal is unstable, below "
+        f"-{phonon.tolerance:g} THz marginal. Elsewhere frequencies are interpolated: an imaginary "
+        "one there makes it marginal at most"
+    )
+
+
+def ranking_rule(*, by_hull: bool) -> str:
+    """Say in which order a campaign has its compositions; see `makers.candidates`."""
+    if by_hull:
+        return (
+            "by the distance to the hull of the predicted energies of all compositions of the "
+            "campaign; equal distances by the predicted formation energy"
+        )
+    return "by the predicted formation energy"

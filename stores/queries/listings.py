@@ -310,3 +310,10 @@ def candidates(database: Database, query: CandidateQuery) -> Page:
         criteria=criteria,
         max_time_ms=FIND_MS,
     )
+
+
+def energy_sources(database: Database) -> list[str]:
+    """List the sources of energies that materials have."""
+    with database.guard():
+        sources: list[str] = database.raw("materials").distinct("energy_source", maxTimeMS=FIND_MS)
+    return sorted(sources)

@@ -199,11 +199,11 @@ def chemical_systems(database: Database, limit: int = 200) -> list[dict[str, Any
 
 def structures_of(
     database: Database, material_ids: list[str]
-) -> Iterator[tuple[str, str, Structure]]:
-    """Yield identifier, formula and structure of discoveries."""
+) -> Iterator[tuple[dict[str, Any], Structure]]:
+    """Yield documents of discoveries with their structures, without what files do not say."""
     from pymatgen.core import Structure
 
-    fields = ["material_id", "formula_pretty", "structure"]
+    fields = [*MATERIAL_FIELDS, "structure_id", "structure", "energy_per_atom", "enthalpy_per_atom"]
     query = {"material_id": {"$in": material_ids}}
     for row in database.rows("materials", query, fields, blobs=True):
-        yield row["material_id"], row["formula_pretty"], Structure.from_dict(row["structure"])
+        yield row, Structure.from_dict(row["structure"])

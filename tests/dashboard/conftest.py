@@ -164,6 +164,18 @@ def documents():
     ]
 
 
+@pytest.fixture(scope="session")
+def make_crystal():
+    """Make the documents of one crystal."""
+    return crystal
+
+
+@pytest.fixture(scope="session")
+def make_campaign():
+    """Make the document of a campaign."""
+    return campaign
+
+
 @pytest.fixture(scope="module")
 def filled(shared_database):
     shared_database.upsert(documents())

@@ -151,7 +151,7 @@ def test_a_material(get):
     page = get("/materials/mat-CuPd3.0")
     for text in ("Pm-3m (221)", "on the hull", "phonons unstable", "prototypes", "emt-1", "CsCl"):
         assert text in page.text
-    assert "Lowest frequency \N{MINUS SIGN}1.50 THz" in page.text
+    assert "Lowest frequency on mesh and band path: \N{MINUS SIGN}1.50 THz" in page.text
     assert "/systems/Cu-Pd" in page.links
     get("/materials/mat-nothing", 404)
 
