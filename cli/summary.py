@@ -84,12 +84,9 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
     if not Stage.last_of(campaign.config["until"]).reaches(Stage.HULL):
         _print_candidates(database, campaign, limit)
         return
-    mine = {
-        "campaign_ids": campaign.campaign_id,
-        "energy_above_hull": {"$lte": _limit(campaign)},
-        **CURRENT,
-    }
-    page = find(database, fields=MATERIAL_FIELDS, limit=MAX_PAGE, criteria=mine)
+    criteria = {"campaign_ids": campaign.campaign_id, **CURRENT}
+    window = f"energy_above_hull<={_limit(campaign)!r}"
+    page = find(database, window, fields=MATERIAL_FIELDS, limit=MAX_PAGE, criteria=criteria)
     if not page.rows:
         console.print(
             "no crystal came near the hull: widen the space, or raise hull.max_above_hull"
