@@ -162,7 +162,7 @@ class DiscoveryQuery(Question):
         }
         clauses += [{field: value} for field, value in equal.items() if value is not None]
         if self.method:
-            clauses.append({"method": {"$regex": f"(^|, ){re.escape(self.method)} #"}})
+            clauses.append({"method": {"$regex": f"(^|, ){re.escape(self.method)}( #|$)"}})
         if self.stable:
             clauses.append({"energy_above_hull": {"$lte": STABLE}})  # bounds on every index
         if self.pressure is not None:
