@@ -72,3 +72,9 @@ class CampaignError(ScreeningError):
     """A campaign did not finish; what is done is kept and `screening resume` goes on."""
 
     exit_code = 6
+
+
+class Interrupted(ScreeningError):
+    """The user pressed Ctrl-C; the message says what is kept and how to go on."""
+
+    exit_code = 130

@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.elements import symbols
 from screening.errors import InputError
+from screening.readers import limits
+from screening.readers.cif import read_cif
+from screening.readers.crystal import (
+    DEUTERIUM,
+    RawCrystal,
+    ReadStructure,
+    because,
+    is_isotope,
+    raw_of,
+    read_one,
+)
+from screening.readers.extxyz import read_xyz
+from screening.readers.json_files import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from pymatgen.core import Structure
+__all__ = ["COLUMNS", "SUFFIXES", "ReadStructure", "read_one", "read_structures"]
 
 SUFFIXES = {".cif", ".vasp", ".poscar", ".xyz", ".extxyz", ".json", ".parquet"}
-"""File types; files called POSCAR or CONTCAR are read too."""
+"""File types; files called POSCAR or CONTCAR, with anything before or behind, are read too."""
 COLUMNS = ("atomic_numbers", "lattice", "frac_coords")
 """Columns of a parquet file."""
-SHORTEST = 0.5
-"""Atoms closer than this (Angstrom) are a fault of the file."""
+ROWS = 512
+"""Rows of a parquet file that are held at once."""
+_VASP = re.compile(r"((poscar|contcar)([._-].*)?|.*[._-](poscar|contcar))", re.IGNORECASE)
+_FORTRAN = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
 
 
-@dataclass(frozen=True)
-class ReadStructure:
-    """One structure of a file, or why it cannot be used.
-
-    Attributes
-    ----------
-    label
-        File, and the place inside it.
-    structure
-        The structure, or None.
-    reason
-        Why there is none.
-    """
-
-    label: str
-    structure: Structure | None = None
-    reason: str | None = None
-
-
-def read_structures(path: Path) -> Iterator[ReadStructure]:
+def read_structures(path: Path, passed_over: list[Path] | None = None) -> Iterator[ReadStructure]:
     """Read a file, or all files of a folder and the folders in it.
 
     Parameters
@@ -56,6 +49,8 @@ def read_structures(path: Path) -> Iterator[ReadStructure]:
         A CIF (every block), POSCAR or (ext)xyz file, a JSON file of pymatgen structures or entries,
         a parquet file with `atomic_numbers`, `lattice` and `frac_coords`, or a folder of such
         files.
+    passed_over
+        Gets the files of a folder that are of no known type, hidden ones left out.
 
     Yields
     ------
@@ -64,17 +59,21 @@ def read_structures(path: Path) -> Iterator[ReadStructure]:
     Raises
     ------
     InputError
-        If there is no such file, it is of an unknown type, or a folder holds no structure file.
+        If there is no such file, it is of an unknown type or no regular file, or a folder holds no
+        structure file.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and _known(file))
+        present = sorted(file for file in path.rglob("*") if not file.is_dir())
+        files = [file for file in present if file.is_file() and _known(file)]
         if not files:
             raise InputError(f"{path} holds no structure file ({', '.join(sorted(SUFFIXES))})")
-    elif not path.exists():
-        raise InputError(f"no such file: {path}")
-    elif not _known(path):
-        raise InputError(f"{path} is of no known type: use {', '.join(sorted(SUFFIXES))}")
+        if passed_over is not None:
+            hidden = {file for file in present if file.name.startswith(".")}
+            passed_over.extend(file for file in present if file not in {*files, *hidden})
     else:
+        limits.check_file(path)
+        if not _known(path):
+            raise InputError(f"{path} is of no known type: use {', '.join(sorted(SUFFIXES))}")
         files = [path]
     for file in files:
         try:
@@ -82,160 +81,89 @@ def read_structures(path: Path) -> Iterator[ReadStructure]:
                 warnings.simplefilter("ignore")
                 yield from _read(file)
         except Exception as error:  # noqa: BLE001 - parsers raise anything on a broken file
-            yield ReadStructure(str(file), reason=_because(error))
-
-
-def read_one(label: str, build: Callable[[], Structure]) -> ReadStructure:
-    """Build one structure and refuse what the platform cannot use.
-
-    Parameters
-    ----------
-    label
-        Where it comes from.
-    build
-        Makes the structure; whatever it raises is the reason why there is none.
-
-    Returns
-    -------
-    The structure without oxidation states, spins and properties, or the reason.
-    """
-    from pymatgen.core import Structure
-
-    try:
-        read = build()
-        reason = _unusable(read)
-    except Exception as error:  # noqa: BLE001 - parsers raise anything on broken content
-        reason = _because(error)
-    if reason:
-        return ReadStructure(label, reason=reason)
-    names = [site.specie.symbol for site in read]
-    return ReadStructure(label, Structure(read.lattice, names, read.frac_coords))
-
-
-def _unusable(structure: Structure) -> str | None:
-    """Say why a structure cannot be used."""
-    if not len(structure):
-        return "holds no atoms"
-    if not structure.is_ordered:
-        return "has partly occupied sites"
-    unknown = {site.specie.symbol for site in structure} - set(symbols())
-    if unknown:
-        return f"holds {', '.join(sorted(unknown))}: not among the elements H to Lr"
-    return _bad_geometry(structure)
-
-
-def _bad_geometry(structure: Structure) -> str | None:
-    """Find cells and positions that make no crystal; spglib crashes on what is not finite."""
-    numbers = (structure.lattice.matrix, structure.frac_coords)
-    if not all(np.isfinite(array).all() for array in numbers):
-        return "has numbers that are not finite"
-    if structure.volume < SHORTEST**3 * len(structure):
-        return f"has a cell of {structure.volume:.3g} Angstrom^3 for {len(structure)} atoms"
-    if not structure.is_valid(tol=SHORTEST):
-        return f"has atoms closer than {SHORTEST} Angstrom"
-    return None
-
-
-def _because(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200]
-    if isinstance(error, KeyError):
-        return f"has no {text}"
-    return text or f"is unreadable ({type(error).__name__})"
+            yield ReadStructure(str(file), reason=because(error))
 
 
 def _known(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES or path.stem in {"POSCAR", "CONTCAR"}
+    return path.suffix.lower() in SUFFIXES or bool(_VASP.fullmatch(path.name))
 
 
 def _read(file: Path) -> Iterator[ReadStructure]:
     suffix = file.suffix.lower()
     if suffix == ".json":
-        yield from _read_json(file)
+        yield from read_json(file)
     elif suffix == ".parquet":
         yield from _read_parquet(file)
     elif suffix in {".xyz", ".extxyz"}:
-        yield from _read_xyz(file)
+        yield from read_xyz(file)
     elif suffix == ".cif":
-        yield from _read_cif(file)
+        yield from read_cif(file)
     else:
-        yield read_one(str(file), lambda: _from_poscar(file.read_text(encoding="utf-8")))
+        yield read_one(str(file), lambda: _from_poscar(limits.read_text(file)))
 
 
-def _read_cif(file: Path) -> Iterator[ReadStructure]:
-    """Read every block that holds atoms; databases add blocks that hold only texts."""
-    text = file.read_text(encoding="utf-8", errors="replace")
-    parts = re.split(r"^\s*data_", text, flags=re.MULTILINE)[1:]
-    blocks = [f"data_{part}" for part in parts if "_atom_site_" in part] or [text]
-    for block in blocks:
-        name = block.split(maxsplit=1)[0].removeprefix("data_") if len(blocks) > 1 else ""
-        yield read_one(f"{file}#{name}" if name else str(file), partial(_from_cif, block))
-
-
-def _from_cif(text: str) -> Structure:
-    from pymatgen.io.cif import CifParser
-
-    parser = CifParser.from_str(text)
-    try:
-        structure: Structure = parser.parse_structures(primitive=False)[0]
-    except ValueError as error:
-        raise ValueError("; ".join([*parser.warnings, str(error)])) from None
-    return structure
-
-
-def _from_poscar(text: str) -> Structure:
+def _from_poscar(text: str) -> RawCrystal:
     from pymatgen.io.vasp import Poscar
 
-    poscar = Poscar.from_str(text)
+    lines = text.split("\n")
+    lines[1:5] = [_FORTRAN.sub("E", line) for line in lines[1:5]]
+    lines[6:] = [_FORTRAN.sub("E", line) for line in lines[6:]]
+    _check_counts(lines)
+    if len(lines[1].split()) > 1 and not lines[1].split()[1].startswith(("!", "#")):
+        raise ValueError("has several scale factors: multiply the cell by them and write one")
+    poscar = Poscar.from_str("\n".join(lines))
     if not poscar.true_names:  # pymatgen would call them H, He, Li, ...
         raise ValueError("names no elements (a POSCAR of VASP 4): write them above the numbers")
-    structure: Structure = poscar.structure
-    return structure
+    raw = raw_of(poscar.structure)
+    notes = (DEUTERIUM,) if any(map(is_isotope, lines[5].split())) else ()
+    return RawCrystal(raw.lattice, raw.species, raw.frac_coords, notes)
 
 
-def _read_xyz(file: Path) -> Iterator[ReadStructure]:
-    from ase.io import iread
-    from pymatgen.io.ase import AseAtomsAdaptor
+def _check_counts(lines: list[str]) -> None:
+    """Refuse numbers of atoms that the lines below cannot hold."""
+    place = next((k for k in (5, 6) if k < len(lines) and _are_counts(lines[k])), None)
+    if place is None:
+        raise ValueError("has no line with the numbers of atoms")
+    n_atoms = sum(int(word) for word in lines[place].split())
+    if n_atoms > limits.MAX_ATOMS:
+        raise ValueError(f"has {n_atoms} atoms, at most {limits.MAX_ATOMS} are read")
+    rows = [line for line in lines[place + 1 :] if len(line.split()) > 2]
+    if len(rows) < n_atoms:
+        raise ValueError(f"gives {n_atoms} atoms but {len(rows)} positions")
 
-    for number, atoms in enumerate(iread(file)):
-        label = f"{file}#{number}"
-        if atoms.cell.rank != 3 or not atoms.pbc.all():
-            yield ReadStructure(label, reason="is not periodic in three directions")
-        else:
-            atoms.calc = None
-            yield read_one(label, partial(AseAtomsAdaptor.get_structure, atoms))
 
-
-def _read_json(file: Path) -> Iterator[ReadStructure]:
-    """Read pymatgen structures, or anything with a `structure` inside, single or in a list."""
-    from pymatgen.core import Structure
-
-    content: Any = json.loads(file.read_text(encoding="utf-8"))
-    for number, item in enumerate(content if isinstance(content, list) else [content]):
-        label = f"{file}#{number}"
-        if isinstance(item, dict):
-            found = item.get("structure", item)
-            yield read_one(label, partial(Structure.from_dict, found))
-        else:
-            yield ReadStructure(label, reason="is not a structure")
+def _are_counts(line: str) -> bool:
+    words = line.split()
+    return bool(words) and all(re.fullmatch(r"\d{1,9}", word) for word in words)
 
 
 def _read_parquet(file: Path) -> Iterator[ReadStructure]:
     """Read the columns `atomic_numbers` (n,), `lattice` (9,) and `frac_coords` (3n,)."""
-    import pandas as pd
+    import pyarrow.parquet as pq
 
-    table = pd.read_parquet(file)
-    missing = [name for name in COLUMNS if name not in table]
+    table = pq.ParquetFile(file)
+    names = set(table.schema_arrow.names)
+    missing = [name for name in COLUMNS if name not in names]
     if missing:
         yield ReadStructure(str(file), reason=f"has no column {', '.join(missing)}")
         return
-    for number, row in enumerate(table.itertuples(index=False)):
-        name = getattr(row, "material_id", number)
-        yield read_one(f"{file}#{name}", partial(_from_row, row))
+    columns = [*COLUMNS, *({"material_id"} & names)]
+    number = 0
+    for batch in table.iter_batches(batch_size=ROWS, columns=columns):
+        for row in batch.to_pylist():
+            name = limits.excerpt(str(row.get("material_id", number)))
+            yield read_one(f"{file}#{name}", partial(_from_row, row))
+            number += 1
 
 
-def _from_row(row: Any) -> Structure:
-    from pymatgen.core import Structure
+def _from_row(row: dict[str, Any]) -> RawCrystal:
+    from screening.elements import symbols
 
-    lattice = np.asarray(row.lattice, dtype=float).reshape(3, 3)
-    coordinates = np.asarray(row.frac_coords, dtype=float).reshape(-1, 3)
-    return Structure(lattice, np.asarray(row.atomic_numbers, dtype=int).tolist(), coordinates)
+    lattice = np.asarray(row["lattice"], dtype=float).reshape(3, 3)
+    coords = np.asarray(row["frac_coords"], dtype=float).reshape(-1, 3)
+    names = []
+    for number in row["atomic_numbers"]:
+        if number != int(number) or not 0 < number < len(symbols()):
+            raise ValueError(f"holds an atom of number {number}")
+        names.append(symbols()[int(number)])
+    return RawCrystal.of(lattice, names, coords)

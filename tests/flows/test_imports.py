@@ -17,7 +17,10 @@ from flows.imports import (
     open_source,
 )
 from screening.errors import EngineError, InputError
+<<<<<<< HEAD
 from screening.prototypes.extend_checkpoint import Addition, add_to_bank
+=======
+>>>>>>> 5acfc72 (Compare what a file says of itself with what is read, and limit every reader)
 from screening.readers.files import ReadStructure
 from screening.schemas import OriginDoc, StructureDoc, StructureRole, StructureStage
 from screening.structure import Bank
