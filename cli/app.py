@@ -118,7 +118,7 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except ScreeningError as error:
-        code = _complain(str(error), error.exit_code)
+        sys.exit(_complain(str(error), error.exit_code))
     except OSError as error:
         code = _complain(_os_error(error), 1)
     except Exception as error:  # noqa: BLE001 - the last resort of a command line

@@ -50,6 +50,7 @@ def add(
     """Extend a bank with crystals; campaigns and `predict` use it by its name."""
     from cli.formatting import print_json
     from cli.progress import stage_bars
+    from cli.references import print_passed_over
     from db_config import get_settings
     from flows.imports import LICENCES, elements_of, open_source
     from screening.checkpoints import set_checkpoint_folder
@@ -71,6 +72,7 @@ def add(
     )
     with stage_bars(quiet=quiet or as_json):
         card, done = add_to_bank(found.structures, addition)
+    print_passed_over(found.passed_over)
     if as_json:
         print_json({"bank": card.name, "sha256": card.sha256, **vars(done), **card.metrics})
         return

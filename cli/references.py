@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.types import CsvFlag, JsonFlag
+from cli.types import CsvFlag, JsonFlag, Quiet
+
+if TYPE_CHECKING:
+    from flows.imports import ImportReport
+
+SHOWN = 20
+"""Structures and files that are listed one by one."""
 
 group = typer.Typer(help="Competing phases of the hulls.", no_args_is_help=True)
 Chemsys = Annotated[
@@ -27,23 +33,52 @@ def import_references(
     ],
     chemsys: Chemsys = None,
     url: Annotated[str | None, typer.Option(help="Base URL of the OPTIMADE provider.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Import structures; campaigns relax them and put them on their hulls."""
-    from cli.formatting import console, errors
+    from cli.formatting import console
+    from cli.progress import stage_bars
     from flows import imports
     from screening.errors import InputError
     from stores import open_database
 
     found = imports.open_source(source, chemsys=chemsys, url=url)
-    result = imports.import_structures(open_database(), found.structures, found.name)
-    for label, reason in result.rejected[:20]:
-        errors.print(f"left out {label}: {reason}", markup=False, soft_wrap=True)
+    database = open_database()
+    with stage_bars(quiet=quiet):
+        result = imports.import_structures(database, found.structures, found.name)
+    print_left_out(result)
+    print_passed_over(found.passed_over)
     if not result.n_imported:
         raise InputError(f"{source!r} gave no usable structure")
     console.print(
         f"imported {result.n_imported} structures of {len(result.chemsys)} chemical systems, "
-        f"left out {len(result.rejected)}; the next campaign there relaxes them"
+        f"left out {len(result.rejected)}"
+        + (f", passed over {len(found.passed_over)} files" if found.passed_over else "")
+        + "; the next campaign there relaxes them"
     )
+
+
+def print_left_out(result: ImportReport) -> None:
+    """Say what was not imported and why, and what was read otherwise than it is written."""
+    from cli.formatting import errors
+
+    lines = [f"left out {label}: {reason}" for label, reason in result.rejected[:SHOWN]]
+    if len(result.rejected) > SHOWN:
+        lines.append(f"left out {len(result.rejected) - SHOWN} more")
+    lines += [f"note {label}: {note}" for label, note in result.notes[:SHOWN]]
+    for line in lines:
+        errors.print(line, markup=False, soft_wrap=True, highlight=False)
+
+
+def print_passed_over(files: list[Path]) -> None:
+    """Count and name the files of a folder that are of no known type."""
+    from cli.formatting import errors
+
+    if files:
+        names = ", ".join(file.name for file in files[:SHOWN])
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        line = f"passed over {len(files)} files of no known type: {names}{more}"
+        errors.print(line, markup=False, soft_wrap=True, highlight=False)
 
 
 @group.command("entries")
@@ -51,14 +86,13 @@ def import_entries(
     file: Annotated[Path, typer.Argument(help="JSON file of ComputedStructureEntries.")],
 ) -> None:
     """Import DFT energies of the Materials Project, for validation with `settings: mp`."""
-    from cli.formatting import console, errors
+    from cli.formatting import console
     from flows import entries
     from screening.errors import InputError
     from stores import open_database
 
     result = entries.import_entries(open_database(), entries.read_entries(file), file.name)
-    for label, reason in result.rejected[:20]:
-        errors.print(f"left out {label}: {reason}", markup=False, soft_wrap=True)
+    print_left_out(result)
     if not result.n_imported:
         raise InputError(f"{str(file)!r} gave no usable entry")
     console.print(

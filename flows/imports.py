@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.elements import atomic_number
-from screening.errors import InputError, Interrupted
+from screening.errors import InputError, UserInterruptError
 from screening.progress import report as tell
 from screening.readers.files import read_structures
 from screening.readers.materials_project import from_materials_project
@@ -72,7 +72,7 @@ def import_structures(
     try:
         _write(database, structures, source, report)
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {_so_far(report)}") from None
+        raise UserInterruptError(f"interrupted: {_so_far(report)}") from None
     except InputError as error:
         if not report.n_imported:
             raise

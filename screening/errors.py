@@ -74,7 +74,7 @@ class CampaignError(ScreeningError):
     exit_code = 6
 
 
-class Interrupted(ScreeningError):
+class UserInterruptError(ScreeningError):
     """The user pressed Ctrl-C; the message says what is kept and how to go on."""
 
     exit_code = 130

@@ -189,28 +189,26 @@ class _Sites:
             one place are occupied more than fully.
         """
         species: list[dict[str, float]] = []
-        orbits: list[NDArray[np.float64]] = []
-        n_atoms = 0
+        places, owners = np.empty((0, 3)), np.empty(0, dtype=int)
         for k, (name, share) in enumerate(zip(self.names, self.shares, strict=True)):
             orbit = _orbit(self.coords[k], lattice, setting)
             _check_multiplicity(name, self.multiplicities[k], len(orbit), len(setting.rotations))
-            n_atoms += len(orbit)
-            if n_atoms > limits.MAX_ATOMS:
+            twin = owners[_are_near(places, orbit[0], lattice)]
+            if len(twin):
+                species[twin[0]][name] = species[twin[0]].get(name, 0.0) + share
+                continue
+            owners = np.append(owners, np.full(len(orbit), len(species)))
+            places = np.concatenate([places, orbit])
+            species.append({name: share})
+            if len(places) > limits.MAX_ATOMS:
                 raise ValueError(f"has more than {limits.MAX_ATOMS} atoms in its cell")
-            twin = next((k for k, old in enumerate(orbits) if _meet(orbit, old, lattice)), None)
-            if twin is None:
-                species.append({name: share})
-                orbits.append(orbit)
-            else:
-                species[twin][name] = species[twin].get(name, 0.0) + share
         for site in species:
             if sum(site.values()) > 1 + FULL:
                 raise ValueError(
                     f"has occupancies of {sum(site.values()):g} on the place of "
                     f"{' and '.join(map(limits.excerpt, site))}"
                 )
-        whole = [site for site, orbit in zip(species, orbits, strict=True) for _ in orbit]
-        return RawCrystal.of(lattice, whole, np.concatenate(orbits))
+        return RawCrystal.of(lattice, [species[owner] for owner in owners], places)
 
 
 def _check_multiplicity(name: str, stated: float | None, images: int, n_operations: int) -> None:
@@ -231,32 +229,26 @@ def _orbit(
     rounded coordinates (0.3333) make no doubled atoms.
     """
     images = setting.rotations @ place + setting.translations
-    gaps = images - place
-    gaps -= np.round(gaps)
-    stays = np.linalg.norm(gaps @ lattice, axis=1) < SAME
-    if stays.any():
-        place = place + gaps[stays].mean(axis=0)
+    stays = _are_near(images, place, lattice)
+    gaps = images[stays] - place
+    place = place + (gaps - np.round(gaps)).mean(axis=0)
     images = (setting.rotations @ place + setting.translations) % 1.0
     found: list[int] = []
     left = np.ones(len(images), dtype=bool)
     while left.any():
-        first = int(np.argmax(left))
-        found.append(first)
-        gaps = images - images[first]
-        gaps -= np.round(gaps)
-        left &= np.linalg.norm(gaps @ lattice, axis=1) >= SAME
+        found.append(int(np.argmax(left)))
+        left &= ~_are_near(images, images[found[-1]], lattice)
     return images[found]
 
 
-def _meet(
-    orbit: NDArray[np.float64], other: NDArray[np.float64], lattice: NDArray[np.float64]
-) -> bool:
-    """Tell whether two sites lie on one place."""
-    if len(orbit) != len(other):
-        return False
-    gaps = other - orbit[0]
+def _are_near(
+    places: NDArray[np.float64], place: NDArray[np.float64], lattice: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell which places, shape ``(n, 3)``, are the same as one, up to `SAME`."""
+    gaps = places - place
     gaps -= np.round(gaps)
-    return bool((np.linalg.norm(gaps @ lattice, axis=1) < SAME).any())
+    near: NDArray[np.bool_] = np.linalg.norm(gaps @ lattice, axis=1) < SAME
+    return near
 
 
 def _from_label(label: str, elements: frozenset[str]) -> str:
@@ -280,7 +272,7 @@ def _from_label(label: str, elements: frozenset[str]) -> str:
     written = re.match(r"[A-Z][a-z]*", letters)
     word = written.group() if written else letters
     two, one = letters[:2].title(), letters[:1].upper()
-    possible = [symbol for symbol in dict.fromkeys((two, one)) if symbol in known]
+    possible = [symbol for symbol in dict.fromkeys((two, one)) if symbol and symbol in known]
     if elements & set(possible):
         possible = [symbol for symbol in possible if symbol in elements]
     if len(possible) == 2 and len(word) == 2:  # Ca1 is calcium, CA1 may be carbon

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from screening.dataset import symmetry_dataset
+from screening.crystal.symmetry_dataset import symmetry_dataset
 from screening.elements import atomic_number, column
 from screening.readers.cif_symmetry import OPERATIONS, stated_number
 from screening.readers.cif_syntax import decimals_of, number_of
@@ -210,10 +210,11 @@ class Statements:
 def _formula(text: str) -> dict[str, float]:
     """Read ``Ca H2 O2``; an empty dictionary for what is no formula."""
     words = [word for word in text.split() if not re.fullmatch(r"\d*[+-]", word)]
-    matches = [_PART.fullmatch(word) for word in words]
+    matches: list[re.Match[str] | None] = [_PART.fullmatch(word) for word in words]
     if len(words) < 2 and not all(matches):
         parts = list(re.finditer(_PART.pattern.replace("[A-Za-z]{1,2}", "[A-Z][a-z]?"), text))
-        matches = parts if "".join(part.group() for part in parts) == text else [None]
+        is_whole = "".join(part.group() for part in parts) == text
+        matches = [*parts] if is_whole else [None]
     found: dict[str, float] = {}
     for match in matches:
         symbol = match.group(1).title() if match else "?"

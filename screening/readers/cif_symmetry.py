@@ -68,7 +68,7 @@ class Setting:
         return bool(np.abs(turned - metric).max() <= DISTORTION * np.trace(metric))
 
     def number(self, lattice: NDArray[np.float64]) -> int | None:
-        """Number of the space group, 1 to 230; None where spglib does not know it."""
+        """Find the number of the space group, 1 to 230; None where spglib does not know it."""
         import spglib
 
         try:
@@ -90,6 +90,8 @@ def settings_of(block: CifBlock, lattice: NDArray[np.float64]) -> list[Setting]:
         symbol and its number contradict each other.
     """
     lines = block.column(*OPERATIONS)
+    if lines == []:
+        raise ValueError("has a list of symmetry operations without any")
     if lines and any(line not in {"?", "."} for line in lines):
         setting = _explicit(lines, block.column(*CENTRINGS))
         if not setting.fits(lattice):
@@ -109,7 +111,7 @@ def settings_of(block: CifBlock, lattice: NDArray[np.float64]) -> list[Setting]:
 
 
 def stated_number(block: CifBlock) -> int | None:
-    """Number of the space group that the block gives, by number or by a symbol that is known."""
+    """Read the number of the space group: as given, or that of a symbol that is known."""
     number = block.number(*NUMBERS)
     if number is not None and number > 0:
         return int(number)
@@ -119,7 +121,7 @@ def stated_number(block: CifBlock) -> int | None:
 
 
 def _halls(block: CifBlock) -> list[int] | None:
-    """Settings (Hall numbers of spglib) that the names and numbers of a block mean."""
+    """Find the settings (Hall numbers of spglib) that names and numbers of a block mean."""
     hall, name, number = block.text(*HALL), block.text(*NAMES), block.number(*NUMBERS)
     by_hall = _by_hall().get(_spaced(hall)) if hall else None
     plain, suffix = _plain(name) if name else ("", "")
@@ -179,7 +181,7 @@ def _by_hall() -> dict[str, int]:
 
 @cache
 def _by_symbol() -> dict[str, list[int]]:
-    """Settings by every usual form of their symbols, the standard one first."""
+    """List the settings by every usual form of their symbols, the standard one first."""
     found: dict[str, list[int]] = defaultdict(list)
     others: dict[str, list[int]] = defaultdict(list)
     for hall, kind in _types().items():

@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 _QUOTED = ("text", "triple", "single", "double", "list")
-_LONGEST_LINE = 100_000
+_LONGEST_LINE = 20_000
 """Characters; CIF allows 2048. Lines of any length would make the search for quotes quadratic."""
 _NOTHING = {"?", "."}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?(\(\d+\))?")

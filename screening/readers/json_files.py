@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEYS = ("structure", "computed_structure_entry", "final_structure", "initial_structure", "atoms")
 """Names under which an item holds its structure: the first that it has is taken."""
-LISTS = ("structures", "entries", "results", "materials")
+LISTS = ("structures", "entries", "results", "materials", "data")
 """Names under which a container holds its items."""
 IDENTIFIERS = ("material_id", "structure_id", "entry_id", "id", "jid", "name")
 
@@ -66,19 +66,16 @@ def _items(content: Any, place: str, depth: int) -> Iterator[tuple[str, Any]]:
     elif (rows := _table(content)) is not None:
         for name, row in rows:
             yield _name_of(row, name, 1), row
-    elif (name := next((name for name in LISTS if _holds(content.get(name))), None)) is not None:
-        yield from _items(content[name], name, depth + 1)
-    elif isinstance(content.get("data"), (list, dict)):
-        yield from _items(content["data"], "data", depth + 1)
-    elif content and all(isinstance(value, dict) for value in content.values()):
-        for name, value in content.items():
-            yield from _items(value, name, depth + 1)
     else:
-        yield place, content
-
-
-def _holds(value: Any) -> bool:
-    return isinstance(value, (list, dict)) and bool(value)
+        held = {
+            name: content[name] for name in LISTS if isinstance(content.get(name), (list, dict))
+        }
+        if not held and all(isinstance(value, dict) for value in content.values()):
+            held = content
+        for name, value in held.items():
+            yield from _items(value, str(name), depth + 1)
+        if not held:
+            yield place, content
 
 
 def _is_structure(content: dict[str, Any]) -> bool:

@@ -83,9 +83,9 @@ def check_file(path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Read a text file of any usual encoding: UTF-8, UTF-16 with its mark, else Latin-1.
+    r"""Read a text file of any usual encoding: UTF-8, UTF-16 with its mark, else Latin-1.
 
-    Byte order marks are left out, and all line ends are ``\\n``.
+    Byte order marks are left out, and all line ends are ``\n``.
     """
     check_file(path)
     content = path.read_bytes()

@@ -1,7 +1,11 @@
-"""Structures of OPTIMADE providers (doi:10.1038/s41597-021-00974-z), checked against the question."""
+"""Structures of OPTIMADE providers, checked against what was asked.
+
+Andersen et al. 2021, doi:10.1038/s41597-021-00974-z.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from datetime import UTC, datetime
@@ -40,7 +44,7 @@ BUSY = frozenset({408, 425, 429, 502, 503, 504})
 """Answers that ask to come back later."""
 TRIES = 6
 FIRST_WAIT, LONGEST_WAIT = 1.0, 120.0
-"""Seconds before the next try: doubled each time, unless the provider says how long (Retry-After)."""
+"""Seconds before the next try: doubled each time, unless the provider says it (Retry-After)."""
 LARGEST_PAGE = 64 * 2**20
 """Bytes of one page."""
 LARGEST_ANSWER = 1_000_000
@@ -145,7 +149,7 @@ def _get_json(url: str, n_read: int) -> dict[str, Any]:
         is_last = attempt == TRIES
         try:
             return _page(url)
-        except _Busy as busy:
+        except _BusyError as busy:
             if is_last:
                 raise InputError(f"{busy}, {TRIES} times") from None
             wait = busy.wait if busy.wait is not None else FIRST_WAIT * 2 ** (attempt - 1)
@@ -162,7 +166,7 @@ def _get_json(url: str, n_read: int) -> dict[str, Any]:
     raise AssertionError
 
 
-class _Busy(Exception):
+class _BusyError(Exception):
     """The provider asks to come back, after `wait` seconds if it says so."""
 
     def __init__(self, message: str, wait: float | None) -> None:
@@ -181,12 +185,12 @@ def _page(url: str) -> dict[str, Any]:
             if len(content) > LARGEST_PAGE:
                 raise InputError(f"{place} sends a page of more than {LARGEST_PAGE} bytes")
         try:
-            page = requests.models.complexjson.loads(content)
+            page = json.loads(content)
         except (ValueError, RecursionError):
             page = None
         message = f"{place} answers {response.status_code}: {_detail(page, response)}"
         if response.status_code in BUSY:
-            raise _Busy(message, _retry_after(response))
+            raise _BusyError(message, _retry_after(response))
         if not response.ok:
             raise InputError(message)
     if not isinstance(page, dict) or not isinstance(page.get("data"), list):

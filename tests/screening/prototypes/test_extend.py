@@ -7,7 +7,6 @@ from pymatgen.core import Structure
 from screening.checkpoints import Card, read_card
 from screening.crystal.isopointal import Tolerance
 from screening.errors import CheckpointError, InputError
-<<<<<<< HEAD:tests/screening/prototypes/test_extend.py
 from screening.prototypes.bank import Bank
 from screening.prototypes.bank_file import BANK_CLASS, write_bank
 from screening.prototypes.extend import Extender
@@ -15,16 +14,6 @@ from screening.prototypes.extend_checkpoint import Addition, add_to_bank
 from screening.prototypes.summary import describe_prototype, summarise
 from screening.prototypes.train import BankOptions
 from screening.readers.files import ReadStructure, read_structures
-=======
-from screening.readers.files import ReadStructure, read_structures
-from screening.structure.adding import Addition, add_to_bank
-from screening.structure.bank import Bank
-from screening.structure.bank_file import BANK_CLASS, write_bank
-from screening.structure.clustering import Tolerance
-from screening.structure.contents import describe_prototype, summarise
-from screening.structure.extension import Extender
-from screening.structure.training import BankOptions
->>>>>>> 5acfc72 (Compare what a file says of itself with what is read, and limit every reader):tests/screening/structure/test_extension.py
 
 
 def extended(bank, structures, **options):
