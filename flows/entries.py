@@ -7,11 +7,14 @@ one that our own calculations get.
 
 from __future__ import annotations
 
-from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.imports import ImportReport
 from screening.errors import InputError
+from screening.readers.crystal import because
+from screening.readers.entries import read_entry
+from screening.readers.json_files import items_of
+from screening.readers.limits import excerpt, read_text
 from screening.schemas import (
     OriginDoc,
     RelaxationDoc,
@@ -28,91 +31,112 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from screening.readers.entries import ReadEntry
     from stores import Database
 
 RUN_TYPES = ("GGA", "GGA+U", "PBE", "PBE+U")
 """What MaterialsProject2020Compatibility mixes; r2SCAN energies are another source."""
 
 
-def read_entries(path: Path) -> list[Any]:
-    """Read ComputedStructureEntries from a JSON file.
+def read_entries(path: Path) -> list[ReadEntry]:
+    """Read ComputedStructureEntries from a JSON file, each by itself.
 
     Raises
     ------
     InputError
-        If it holds anything else.
+        If the file cannot be read, or holds nothing that can be used.
     """
     import json
 
-    from pymatgen.entries.computed_entries import ComputedStructureEntry
-
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"cannot read entries from {path}: {error}") from None
-    rows = content if isinstance(content, list) else [content]
-    try:
-        return [ComputedStructureEntry.from_dict(row) for row in rows]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError, OSError) as error:
+        raise InputError(f"cannot read entries from {path}: {because(error)}") from None
+    entries = [read_entry(row, place) for place, row in items_of(content)]
+    if not any(entry.structure for entry in entries):
+        first = f"; the first, {entries[0].label}: {entries[0].reason}" if entries else ""
         raise InputError(
-            f"{path} must hold a list of pymatgen's ComputedStructureEntry "
-            f"(MPRester.get_entries_in_chemsys): {type(error).__name__} {error}"
-        ) from None
+            f"{path} must hold pymatgen's ComputedStructureEntries "
+            f"(MPRester.get_entries_in_chemsys){first}"
+        )
+    return entries
 
 
-def import_entries(database: Database, entries: Iterable[Any], source: str) -> ImportReport:
+def import_entries(database: Database, entries: Iterable[ReadEntry], source: str) -> ImportReport:
     """Write entries as phases that were relaxed by DFT with the Materials Project's settings.
+
+    Of two entries of one structure, the one with the lower corrected energy is written.
 
     Parameters
     ----------
     database
         The database.
     entries
-        ComputedStructureEntries; unusable ones are reported, not raised.
+        What `read_entries` yields; unusable ones are reported, not raised.
     source
         Where they come from, kept on each.
     """
     report = ImportReport()
-    documents = []
+    lowest: dict[str, StructureDoc] = {}
     for entry in entries:
-        label = str(entry.entry_id)
-        document, reason = _document(
-            entry, OriginDoc(method=source, version="1", rank=1, template=label)
-        )
+        origin = OriginDoc(method=source, version="1", rank=1, template=entry.label)
+        document, reason = _document(entry, origin)
         if document is None:
-            report.rejected.append((label, reason))
+            report.rejected.append((entry.label, reason))
             continue
-        documents.append(document)
+        better, worse = _by_energy(document, lowest.get(document.structure_id))
+        lowest[document.structure_id] = better
+        if worse is not None:
+            reason = f"is the structure of {_name(better)}, whose energy is not higher"
+            report.rejected.append((_name(worse), reason))
         report.chemsys.add(document.chemsys)
-    database.upsert(documents)
-    report.n_imported = len({document.structure_id for document in documents})
+    database.upsert(list(lowest.values()))
+    report.n_imported = len(lowest)
     return report
 
 
-def _document(entry: Any, origin: OriginDoc) -> tuple[StructureDoc | None, str]:
-    run_type = str(entry.parameters.get("run_type") or "GGA")
-    if run_type not in RUN_TYPES:
-        return None, f"is {run_type}, not one of {', '.join(RUN_TYPES)}"
-    if not entry.structure.is_ordered:
-        return None, "is disordered"
-    if not isfinite(entry.uncorrected_energy):
-        return None, f"has the energy {entry.uncorrected_energy}"
+def _by_energy(
+    new: StructureDoc, old: StructureDoc | None
+) -> tuple[StructureDoc, StructureDoc | None]:
+    """Order two documents of one structure by their energies; of equal ones, by their names."""
+    if old is None:
+        return new, None
+    pair = sorted((new, old), key=lambda one: (_energy(one), _name(one)))
+    return pair[0], pair[1]
+
+
+def _energy(document: StructureDoc) -> float:
+    relaxation = document.relaxation
+    return relaxation.energy_per_atom if relaxation and relaxation.energy_per_atom else 0.0
+
+
+def _name(document: StructureDoc) -> str:
+    return document.origins[0].template or document.structure_id
+
+
+def _document(entry: ReadEntry, origin: OriginDoc) -> tuple[StructureDoc | None, str]:
+    structure = entry.structure
+    if structure is None:
+        return None, entry.reason or "is unreadable"
+    if entry.run_type not in RUN_TYPES:
+        return None, f"is {excerpt(entry.run_type)}, not one of {', '.join(RUN_TYPES)}"
     found = mp2020(
-        entry.structure,
-        entry.uncorrected_energy,
-        run_type=run_type,
-        potcars=_potcars(entry.parameters),
-        hubbards=entry.parameters.get("hubbards") or {},
+        structure,
+        entry.energy,
+        run_type=entry.run_type,
+        potcars=entry.potcars,
+        hubbards=entry.hubbards,
+        data=entry.data,
     )
     if found.refused:
         return None, found.refused
-    n_atoms = len(entry.structure)
-    energy = entry.uncorrected_energy / n_atoms + sum(found.per_atom.values())
+    n_atoms = len(structure)
+    energy = entry.energy / n_atoms + sum(found.per_atom.values())
     document = StructureDoc.from_structure(
-        entry.structure,
+        structure,
         stage=StructureStage.DFT,
         role=StructureRole.IMPORTED,
-        symmetry=SpaceGroupDoc.from_structure(entry.structure, SYMPREC),
+        symmetry=SpaceGroupDoc.from_structure(structure, SYMPREC),
         origins=[origin],
         relaxation=RelaxationDoc(
             engine=MP_SOURCE,
@@ -122,14 +146,3 @@ def _document(entry: Any, origin: OriginDoc) -> tuple[StructureDoc | None, str]:
         ),
     )
     return document, ""
-
-
-def _potcars(parameters: dict[str, Any]) -> list[dict[str, str | None]]:
-    """Take the POTCARs, as titles, out of what entries have."""
-    if parameters.get("potcar_spec"):
-        return [
-            {"titel": one.get("titel"), "hash": one.get("hash")}
-            for one in parameters["potcar_spec"]
-        ]
-    symbols = parameters.get("potcar_symbols") or []
-    return [{"titel": str(symbol), "hash": None} for symbol in symbols]

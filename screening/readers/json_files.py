@@ -44,7 +44,7 @@ def read_json(file: Path) -> Iterator[ReadStructure]:
     except (ValueError, RecursionError) as error:
         yield ReadStructure(str(file), reason=because(error))
         return
-    for place, item in _items(content, "0", 0):
+    for place, item in items_of(content):
         label = f"{file}#{limits.excerpt(place)}"
         if isinstance(item, dict) and isinstance(item.get("attributes"), dict):
             yield resource_of(item, label)
@@ -54,7 +54,7 @@ def read_json(file: Path) -> Iterator[ReadStructure]:
             yield ReadStructure(label, reason="is not a structure")
 
 
-def _items(content: Any, place: str, depth: int) -> Iterator[tuple[str, Any]]:
+def items_of(content: Any, place: str = "0", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Find the items of a container, with their names."""
     if depth > limits.MAX_DEPTH:
         yield place, None
@@ -73,7 +73,7 @@ def _items(content: Any, place: str, depth: int) -> Iterator[tuple[str, Any]]:
         if not held and all(isinstance(value, dict) for value in content.values()):
             held = content
         for name, value in held.items():
-            yield from _items(value, str(name), depth + 1)
+            yield from items_of(value, str(name), depth + 1)
         if not held:
             yield place, content
 

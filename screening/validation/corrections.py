@@ -38,6 +38,7 @@ def mp2020(
     run_type: str,
     potcars: Sequence[Mapping[str, str | None]],
     hubbards: Mapping[str, float],
+    data: Mapping[str, Any] | None = None,
 ) -> Corrected:
     """Correct an energy that was computed with the Materials Project's settings.
 
@@ -53,8 +54,11 @@ def mp2020(
         'titel' and 'hash' of each POTCAR.
     hubbards
         U by element (eV).
+    data
+        'oxidation_states' and 'oxide_type', where known; else pymatgen guesses the states from the
+        formula, which it does not do for more than 20 atoms, and then anions lose corrections.
     """
-    from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
+    from pymatgen.entries.compatibility import CompatibilityError, MaterialsProject2020Compatibility
     from pymatgen.entries.computed_entries import ComputedStructureEntry
 
     parameters: dict[str, Any] = {
@@ -63,9 +67,13 @@ def mp2020(
         "hubbards": dict(hubbards),
         "is_hubbard": bool(hubbards),
     }
-    entry = ComputedStructureEntry(structure, energy, parameters=parameters)
+    entry = ComputedStructureEntry(structure, energy, parameters=parameters, data=dict(data or {}))
     scheme = MaterialsProject2020Compatibility()
-    if scheme.process_entry(entry) is None:
+    try:
+        processed = scheme.process_entry(entry)
+    except (CompatibilityError, KeyError, ValueError, TypeError, IndexError) as error:
+        return Corrected({}, f"has no MP2020 corrections: {type(error).__name__} {error}"[:200])
+    if processed is None:
         symbols = ", ".join(_symbol(potcar) for potcar in potcars)
         return Corrected(
             {}, f"MP2020 has no corrections for {run_type} with U of {dict(hubbards)} and {symbols}"
