@@ -13,7 +13,9 @@ CampaignName = Annotated[
     str | None,
     typer.Argument(help="Name or identifier of the campaign; the last one if left out."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of all random numbers.", min=0)]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Seed of all random numbers.", min=0, max=2**32 - 1)
+]
 DataOption = Annotated[
     list[Path], typer.Option("--data", help="Parquet file; may be given several times.")
 ]

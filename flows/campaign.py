@@ -33,7 +33,7 @@ from makers.validity import ValidityMaker
 from screening.elements import oxidation_tables
 from screening.engines.descent.options import PRESSURES
 from screening.errors import ConfigError
-from screening.identity import derive_seed, make_id
+from screening.identity import MAX_SEED, derive_seed, make_id
 from screening.schemas import Stage
 from screening.structure import generator_names
 
@@ -71,7 +71,7 @@ class CampaignMaker(Maker):
     """
 
     name: str = "campaign"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     until: Literal["candidates", "structure", "relax", "hull", "phonon", "validation"] = "phonon"
     engine: str = "chgnet"
     engine_options: dict[str, Any] = field(default_factory=dict)

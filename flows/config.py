@@ -9,6 +9,8 @@ import yaml
 from flows.campaign import CampaignMaker
 from makers.fields import build_maker
 from screening.errors import ConfigError, InputError
+from screening.readers.limits import excerpt, read_text
+from screening.readers.yaml_files import load_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,9 +52,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If it cannot be read or is not a mapping; the message names line and column.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no such file: {path}; `screening init` writes an example") from None
+        if not path.exists():
+            raise ConfigError(f"no such file: {path}; `screening init` writes an example")
+        content = load_yaml(read_text(path))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from None
     except yaml.MarkedYAMLError as error:
@@ -60,7 +62,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(f"{path}{where}: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{path} is not valid YAML: {excerpt(str(error), 200)}") from None
     if not isinstance(content, dict) or not content:
         raise ConfigError(f"{path} holds no campaign; `screening init` writes an example")
     return content

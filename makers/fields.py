@@ -17,6 +17,7 @@ from jobflow import Maker
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from screening.errors import ConfigError
+from screening.readers.limits import excerpt, quote
 
 M = TypeVar("M", bound=Maker)
 _HIDDEN = {"name"}
@@ -69,7 +70,9 @@ def field_model(maker: Any) -> type[BaseModel]:
         field.name: (Any if _is_maker(hints[field.name]) else hints[field.name], _default(field))
         for field in dataclasses.fields(maker)
     }
-    return create_model(maker.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(
+        maker.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields
+    )
 
 
 def check_fields(maker: Maker) -> None:
@@ -110,7 +113,9 @@ def build_maker(maker: type[M], values: Any, path: str = "") -> M:
     if values is None:
         values = {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{path or 'the file'} must hold 'name: value' lines, not {values!r}")
+        raise ConfigError(
+            f"{path or 'the file'} must hold 'name: value' lines, not {quote(values)}"
+        )
     hints = get_type_hints(maker)
     known = [f.name for f in dataclasses.fields(maker) if not path or f.name not in _HIDDEN]
     for name in values:
@@ -120,6 +125,7 @@ def build_maker(maker: type[M], values: Any, path: str = "") -> M:
         name: build_maker(hints[name], value, f"{path}{name}.") if _is_maker(hints[name]) else value
         for name, value in values.items()
     }
+    _refuse_booleans(arguments, hints, path)
     model: type[BaseModel] = field_model(maker)  # type: ignore[arg-type]
     try:
         model(**arguments)
@@ -130,6 +136,7 @@ def build_maker(maker: type[M], values: Any, path: str = "") -> M:
 
 
 def _unknown(name: str, known: list[str], path: str) -> str:
+    name = excerpt(name)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known are {known}"
     return f"unknown name {path + name!r}: {hint}"
@@ -138,4 +145,29 @@ def _unknown(name: str, known: list[str], path: str) -> str:
 def _explain(error: ValidationError, maker: type[Maker], path: str) -> str:
     first = error.errors(include_input=True)[0]
     where = path + ".".join(str(part) for part in first["loc"])
-    return f"{where or maker.__name__} = {first['input']!r}: {first['msg']}"
+    return f"{where or maker.__name__} = {quote(first['input'])}: {first['msg']}"
+
+
+def _refuse_booleans(arguments: dict[str, Any], hints: dict[str, Any], path: str) -> None:
+    """Refuse true and false where a number or a text belongs, which YAML reads from NO or Yes.
+
+    Raises
+    ------
+    ConfigError
+        If there is one.
+    """
+    for name, value in arguments.items():
+        hint = str(hints[name])
+        if "bool" not in hint and "Any" not in hint and _has_boolean(value):
+            raise ConfigError(
+                f"{path}{name} = {quote(value)}: no true or false belongs here; YAML reads NO, "
+                "Yes, On and Off as such: write them in quotes, 'NO'"
+            )
+
+
+def _has_boolean(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_boolean(item) for pair in value.items() for item in pair)
+    if isinstance(value, (list, tuple)):
+        return any(_has_boolean(item) for item in value)
+    return isinstance(value, bool)

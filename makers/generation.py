@@ -10,7 +10,7 @@ from pydantic import Field
 from makers.base import Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.errors import InputError
 from screening.generation import CHECKPOINTS, CompositionGenerator, make_generator
-from screening.identity import content_hash, make_id
+from screening.identity import MAX_SEED, content_hash, make_id
 from screening.schemas import BatchDoc, CheckpointRef, Stage
 from screening.site_likelihood import BANK, CHECKPOINT
 from screening.site_likelihood.generator import LikelyGenerator
@@ -81,7 +81,7 @@ class GenerationMaker(StageMaker):
     checkpoint: str | None = None
     temperature: Annotated[float | None, Field(gt=0)] = None
     amount_temperature: Annotated[float | None, Field(gt=0)] = None
-    seed: Annotated[int | None, Field(ge=0)] = None
+    seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
 
     def parameters(self) -> dict[str, Any]:
         """Leave the checkpoint's name out: its SHA-256 counts, where the method has one."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from makers.base import BANK, Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
 from makers.symmetry import candidate_formulas
 from screening.composition import n_atoms
-from screening.identity import derive_seed
+from screening.identity import MAX_SEED, derive_seed
 from screening.progress import report
 from screening.schemas import Stage, SymmetryDoc
 from stores import Database
@@ -61,7 +61,7 @@ class StructureMaker(StageMaker):
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
     top: Annotated[int, Field(ge=1)] = 10
     compositions_per_task: Annotated[int, Field(ge=1)] = 8
-    seed: Annotated[int | None, Field(ge=0)] = None
+    seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
 
     def source(self) -> str | None:
         """Name the checkpoints of the methods, but for the prototypes' own."""

@@ -50,6 +50,10 @@ def make_id(prefix: str, *parts: Any) -> str:
     return f"{prefix}-{b32encode(digest).decode().lower()}"
 
 
+MAX_SEED = 2**63 - 1
+"""Largest seed: MongoDB holds integers of 64 bits."""
+
+
 def derive_seed(*parts: Any) -> int:
     """Derive an independent 32-bit seed from a campaign's seed and anything that names a task."""
     return int(content_hash(*parts)[:8], 16)

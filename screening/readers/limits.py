@@ -6,6 +6,7 @@ its numbers may be no lengths of any crystal.
 
 from __future__ import annotations
 
+import reprlib
 import signal
 import stat
 import threading
@@ -52,10 +53,19 @@ DENSEST = 5.0
 
 def excerpt(value: Any, length: int = CHARACTERS) -> str:
     """Quote a value in one printable line of at most `length` characters."""
-    text = value if isinstance(value, str) else repr(value)[: 10 * length]
+    text = value if isinstance(value, str) else quote(value)
     line = " ".join(text[: 10 * length].split())
     line = "".join(char if char.isprintable() else "?" for char in line)
     return line if len(line) <= length else f"{line[: length - 3]}..."
+
+
+def quote(value: Any) -> str:
+    """Write a value as Python does, in one line, cut; aliases make no endless text."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxdict, short.maxtuple = 2, 5, 4, 5
+    short.maxstring = short.maxother = CHARACTERS
+    line = short.repr(value)
+    return line if len(line) <= 2 * CHARACTERS else f"{line[: 2 * CHARACTERS - 3]}..."
 
 
 def check_file(path: Path) -> None:
