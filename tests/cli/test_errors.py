@@ -22,7 +22,7 @@ def one_line(result, code, *parts):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("name: [unclosed", ["line 1", "campaign.yaml"]),
+        ("name: [unclosed", ["line 2", "campaign.yaml"]),
         ("- a\n- list", ["holds no campaign", "screening init"]),
         ("", ["holds no campaign"]),
         ("nome: x", ["unknown name 'nome'", "did you mean 'name'"]),
