@@ -52,7 +52,7 @@ def read_entries(path: Path) -> list[ReadEntry]:
         content = json.loads(read_text(path))
     except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"cannot read entries from {path}: {because(error)}") from None
-    entries = [read_entry(row, place) for place, row in items_of(content)]
+    entries = [read_entry(row, name) for name, row in items_of(content)]
     if not any(entry.structure for entry in entries):
         first = f"; the first, {entries[0].label}: {entries[0].reason}" if entries else ""
         raise InputError(
@@ -101,7 +101,7 @@ def _by_energy(
     """Order two documents of one structure by their energies; of equal ones, by their names."""
     if old is None:
         return new, None
-    pair = sorted((new, old), key=lambda one: (_energy(one), _name(one)))
+    pair = sorted((new, old), key=lambda document: (_energy(document), _name(document)))
     return pair[0], pair[1]
 
 
@@ -120,7 +120,7 @@ def _document(entry: ReadEntry, origin: OriginDoc) -> tuple[StructureDoc | None,
         return None, entry.reason or "is unreadable"
     if entry.run_type not in RUN_TYPES:
         return None, f"is {excerpt(entry.run_type)}, not one of {', '.join(RUN_TYPES)}"
-    found = mp2020(
+    corrected = mp2020(
         structure,
         entry.energy,
         run_type=entry.run_type,
@@ -128,10 +128,10 @@ def _document(entry: ReadEntry, origin: OriginDoc) -> tuple[StructureDoc | None,
         hubbards=entry.hubbards,
         data=entry.data,
     )
-    if found.refused:
-        return None, found.refused
+    if corrected.refused:
+        return None, corrected.refused
     n_atoms = len(structure)
-    energy = entry.energy / n_atoms + sum(found.per_atom.values())
+    energy = entry.energy / n_atoms + sum(corrected.per_atom.values())
     document = StructureDoc.from_structure(
         structure,
         stage=StructureStage.DFT,

@@ -102,12 +102,18 @@ def _possible(read: dict[str, RawCrystal]) -> tuple[str, RawCrystal]:
     """Choose between origins that nothing in the file excludes: by geometry, or not at all."""
     if len(read) == 1:
         return next(iter(read.items()))
-    made = {name: build_structure(raw) for name, raw in read.items()}
-    possible = {name: one for name, one in made.items() if one.is_valid(tol=limits.SHORTEST)}
+    structures = {name: build_structure(raw) for name, raw in read.items()}
+    possible = {
+        name: structure
+        for name, structure in structures.items()
+        if structure.is_valid(tol=limits.SHORTEST)
+    }
     if len(possible) == 1:
         name = next(iter(possible))
         return name, read[name]
-    cells = " or ".join(f"{one.composition.formula} ({name})" for name, one in possible.items())
+    cells = " or ".join(
+        f"{structure.composition.formula} ({name})" for name, structure in possible.items()
+    )
     raise ValueError(
         f"names no origin and lists no operations: it may be {cells or 'nothing'}; write the "
         "origin behind the symbol, or the operations"
@@ -159,7 +165,7 @@ class _Sites:
         lengths = {n, len(occupancies), len(counts), *(len(c) for c in columns if c is not None)}
         if len(lengths) > 1:
             raise ValueError("has columns of different lengths in its list of atoms")
-        names, shares, places, multiplicities = [], [], [], []
+        names, shares, positions, multiplicities = [], [], [], []
         rows = zip(*(c for c in columns if c is not None), strict=True)
         for k, row in enumerate(rows):
             share = 1.0 if occupancies[k] in {"?", "."} else number_of(occupancies[k])
@@ -174,10 +180,10 @@ class _Sites:
                 raise ValueError(f"gives no position of {limits.excerpt(label)}")
             shares.append(share)
             multiplicities.append(None if counts[k] in {"?", "."} else number_of(counts[k]))
-            places.append([number_of(text) for text in row])
+            positions.append([number_of(text) for text in row])
         if not names:
             raise ValueError("holds no atoms")
-        return cls(names, shares, np.array(places), multiplicities)
+        return cls(names, shares, np.array(positions), multiplicities)
 
     def expand(self, lattice: NDArray[np.float64], setting: Setting) -> RawCrystal:
         """Make all atoms of the cell.
@@ -189,18 +195,18 @@ class _Sites:
             one place are occupied more than fully.
         """
         species: list[dict[str, float]] = []
-        places, owners = np.empty((0, 3)), np.empty(0, dtype=int)
+        positions, owners = np.empty((0, 3)), np.empty(0, dtype=int)
         for k, (name, share) in enumerate(zip(self.names, self.shares, strict=True)):
             orbit = _orbit(self.coords[k], lattice, setting)
             _check_multiplicity(name, self.multiplicities[k], len(orbit), len(setting.rotations))
-            twin = owners[_are_near(places, orbit[0], lattice)]
+            twin = owners[_are_near(positions, orbit[0], lattice)]
             if len(twin):
                 species[twin[0]][name] = species[twin[0]].get(name, 0.0) + share
                 continue
             owners = np.append(owners, np.full(len(orbit), len(species)))
-            places = np.concatenate([places, orbit])
+            positions = np.concatenate([positions, orbit])
             species.append({name: share})
-            if len(places) > limits.MAX_ATOMS:
+            if len(positions) > limits.MAX_ATOMS:
                 raise ValueError(f"has more than {limits.MAX_ATOMS} atoms in its cell")
         for site in species:
             if sum(site.values()) > 1 + FULL:
@@ -208,7 +214,7 @@ class _Sites:
                     f"has occupancies of {sum(site.values()):g} on the place of "
                     f"{' and '.join(map(limits.excerpt, site))}"
                 )
-        return RawCrystal.of(lattice, [species[owner] for owner in owners], places)
+        return RawCrystal.of(lattice, [species[owner] for owner in owners], positions)
 
 
 def _check_multiplicity(name: str, stated: float | None, images: int, n_operations: int) -> None:
@@ -221,34 +227,34 @@ def _check_multiplicity(name: str, stated: float | None, images: int, n_operatio
 
 
 def _orbit(
-    place: NDArray[np.float64], lattice: NDArray[np.float64], setting: Setting
+    position: NDArray[np.float64], lattice: NDArray[np.float64], setting: Setting
 ) -> NDArray[np.float64]:
     """Images of a place, shape ``(m, 3)``; it is moved onto the symmetry elements it lies on.
 
     The mean over the operations that bring it back within `SAME` is exactly invariant, so that
     rounded coordinates (0.3333) make no doubled atoms.
     """
-    images = setting.rotations @ place + setting.translations
-    stays = _are_near(images, place, lattice)
-    gaps = images[stays] - place
-    place = place + (gaps - np.round(gaps)).mean(axis=0)
-    images = (setting.rotations @ place + setting.translations) % 1.0
-    found: list[int] = []
-    left = np.ones(len(images), dtype=bool)
-    while left.any():
-        found.append(int(np.argmax(left)))
-        left &= ~_are_near(images, images[found[-1]], lattice)
-    return images[found]
+    images = setting.rotations @ position + setting.translations
+    stays = _are_near(images, position, lattice)
+    gaps = images[stays] - position
+    position = position + (gaps - np.round(gaps)).mean(axis=0)
+    images = (setting.rotations @ position + setting.translations) % 1.0
+    distinct: list[int] = []
+    remaining = np.ones(len(images), dtype=bool)
+    while remaining.any():
+        distinct.append(int(np.argmax(remaining)))
+        remaining &= ~_are_near(images, images[distinct[-1]], lattice)
+    return images[distinct]
 
 
 def _are_near(
-    places: NDArray[np.float64], place: NDArray[np.float64], lattice: NDArray[np.float64]
+    positions: NDArray[np.float64], position: NDArray[np.float64], lattice: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Tell which places, shape ``(n, 3)``, are the same as one, up to `SAME`."""
-    gaps = places - place
+    gaps = positions - position
     gaps -= np.round(gaps)
-    near: NDArray[np.bool_] = np.linalg.norm(gaps @ lattice, axis=1) < SAME
-    return near
+    is_same: NDArray[np.bool_] = np.linalg.norm(gaps @ lattice, axis=1) < SAME
+    return is_same
 
 
 def _from_label(label: str, elements: frozenset[str]) -> str:
@@ -266,13 +272,15 @@ def _from_label(label: str, elements: frozenset[str]) -> str:
     ValueError
         If it may be two elements (``HO1``: hydrogen or holmium) and nothing decides, or none.
     """
-    known = set(symbols()) | {"D"}
+    element_symbols = set(symbols()) | {"D"}
     head = re.match(r"[A-Za-z]*", label.strip())
     letters = head.group() if head else ""
     written = re.match(r"[A-Z][a-z]*", letters)
     word = written.group() if written else letters
-    two, one = letters[:2].title(), letters[:1].upper()
-    possible = [symbol for symbol in dict.fromkeys((two, one)) if symbol and symbol in known]
+    two, initial = letters[:2].title(), letters[:1].upper()
+    possible = [
+        symbol for symbol in dict.fromkeys((two, initial)) if symbol and symbol in element_symbols
+    ]
     if elements & set(possible):
         possible = [symbol for symbol in possible if symbol in elements]
     if len(possible) == 2 and len(word) == 2:  # Ca1 is calcium, CA1 may be carbon
@@ -280,7 +288,7 @@ def _from_label(label: str, elements: frozenset[str]) -> str:
     if len(possible) == 2:
         raise ValueError(
             f"has the label {limits.excerpt(label)!r} without a type symbol: it may be {two} or "
-            f"{one}; add _atom_site_type_symbol"
+            f"{initial}; add _atom_site_type_symbol"
         )
     if not possible or (len(word) > 2 and not elements):
         raise ValueError(f"has the label {limits.excerpt(label)!r}, which names no element")

@@ -154,14 +154,14 @@ class Statements:
                 )
             return
         formula = _merged(self.formula)
-        found = sum(counts.values()) / sum(formula.values())
-        is_cell = abs(found - 1) < SHARE and all(
+        n_units = sum(counts.values()) / sum(formula.values())
+        is_cell = abs(n_units - 1) < SHARE and all(
             abs(n / units - round(n / units)) < SHARE for n in formula.values()
         )
-        if abs(found - units) > SHARE * units and not is_cell:
+        if abs(n_units - units) > SHARE * units and not is_cell:
             raise ValueError(
                 f"says that its cell holds {units:g} units of {_written(self.formula)}, its atoms "
-                f"make {found:g}"
+                f"make {n_units:g}"
             )
 
     def _check_mass(self, raw: RawCrystal) -> None:
@@ -199,8 +199,8 @@ class Statements:
         kinds: dict[tuple[str, ...], int] = {}
         numbers = [kinds.setdefault(tuple(site), len(kinds) + 1) for site in raw.species]
         for tolerance in TOLERANCES:
-            found = symmetry_dataset(raw.lattice, raw.frac_coords, numbers, tolerance)
-            if found is not None and found.number == number:
+            dataset = symmetry_dataset(raw.lattice, raw.frac_coords, numbers, tolerance)
+            if dataset is not None and dataset.number == number:
                 return
         raise ValueError(
             f"names space group {number}, its symmetry operations make {listed or 'none'}"
@@ -212,16 +212,16 @@ def _formula(text: str) -> dict[str, float]:
     words = [word for word in text.split() if not re.fullmatch(r"\d*[+-]", word)]
     matches: list[re.Match[str] | None] = [_PART.fullmatch(word) for word in words]
     if len(words) < 2 and not all(matches):
-        parts = list(re.finditer(_PART.pattern.replace("[A-Za-z]{1,2}", "[A-Z][a-z]?"), text))
-        is_whole = "".join(part.group() for part in parts) == text
-        matches = [*parts] if is_whole else [None]
-    found: dict[str, float] = {}
+        terms = list(re.finditer(_PART.pattern.replace("[A-Za-z]{1,2}", "[A-Z][a-z]?"), text))
+        is_whole = "".join(term.group() for term in terms) == text
+        matches = [*terms] if is_whole else [None]
+    amounts: dict[str, float] = {}
     for match in matches:
         symbol = match.group(1).title() if match else "?"
         if match is None or element_of(symbol) is None:
             return {}
-        found[symbol] = found.get(symbol, 0.0) + float(match.group(2) or 1)
-    return {symbol: amount for symbol, amount in found.items() if amount > 0}
+        amounts[symbol] = amounts.get(symbol, 0.0) + float(match.group(2) or 1)
+    return {symbol: amount for symbol, amount in amounts.items() if amount > 0}
 
 
 def _merged(formula: Mapping[str, float]) -> dict[str, float]:
@@ -255,5 +255,5 @@ def _mass(raw: RawCrystal) -> float:
 
 def _written(formula: Mapping[str, float]) -> str:
     """Write a formula as CIFs do."""
-    parts = (f"{symbol}{amount:g}" if amount != 1 else symbol for symbol, amount in formula.items())
-    return excerpt(" ".join(parts))
+    terms = (f"{symbol}{amount:g}" if amount != 1 else symbol for symbol, amount in formula.items())
+    return excerpt(" ".join(terms))

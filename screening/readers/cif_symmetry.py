@@ -140,10 +140,10 @@ def _halls(block: CifBlock) -> list[int] | None:
     if suffix:
         halls = [h for h in halls if suffix in {_types()[h].choice, _types()[h].choice[:1]}]
     if not halls:
-        given = name if name is not None else hall if hall is not None else f"{number:g}"
+        symbol = name if name is not None else hall if hall is not None else f"{number:g}"
         raise ValueError(
-            f"has no symmetry operations, and its space group {excerpt(given)!r} "
-            + (f"(number {number:g}) " if number is not None and given is name else "")
+            f"has no symmetry operations, and its space group {excerpt(symbol)!r} "
+            + (f"(number {number:g}) " if number is not None and symbol is name else "")
             + "is unknown"
         )
     return halls
@@ -158,10 +158,10 @@ def _axes(hall: int) -> str:
 def _setting(hall: int) -> Setting:
     import spglib
 
-    found, kind = spglib.get_symmetry_from_database(hall), _types()[hall]
+    operations, kind = spglib.get_symmetry_from_database(hall), _types()[hall]
     symbol = kind.international.split("=")[-1].strip()
     name = f"{symbol} :{kind.choice}" if kind.choice else symbol
-    return Setting(found["rotations"].astype(np.int64), found["translations"], name)
+    return Setting(operations["rotations"].astype(np.int64), operations["translations"], name)
 
 
 @cache
@@ -173,32 +173,32 @@ def _types() -> dict[int, Any]:
 
 @cache
 def _by_hall() -> dict[str, int]:
-    found: dict[str, int] = {}
+    settings: dict[str, int] = {}
     for hall, kind in _types().items():
-        found.setdefault(_spaced(kind.hall_symbol), hall)
-    return found
+        settings.setdefault(_spaced(kind.hall_symbol), hall)
+    return settings
 
 
 @cache
 def _by_symbol() -> dict[str, list[int]]:
     """List the settings by every usual form of their symbols, the standard one first."""
-    found: dict[str, list[int]] = defaultdict(list)
-    others: dict[str, list[int]] = defaultdict(list)
+    settings: dict[str, list[int]] = defaultdict(list)
+    short: dict[str, list[int]] = defaultdict(list)
     for hall, kind in _types().items():
         full = kind.international_full
         forms = {full, *kind.international.split("=")}
         if 3 <= kind.number <= 15:
             forms = {full, re.sub(r" 1\b", "", full)}
-            others[_plain(kind.international_short)[0]].append(hall)
+            short[_plain(kind.international_short)[0]].append(hall)
         if kind.number in _E_GLIDES:
             forms |= {form.replace("e", letter) for form in forms for letter in "abc"}
         if kind.number >= 195:
             forms |= {form.replace("-3", "3") for form in forms}
         for form in {_plain(form)[0] for form in forms}:
-            known = found[form]
-            if not known or _types()[known[0]].number == kind.number:
-                known.append(hall)
-    return others | found
+            halls = settings[form]
+            if not halls or _types()[halls[0]].number == kind.number:
+                halls.append(hall)
+    return short | settings
 
 
 def _plain(symbol: str) -> tuple[str, str]:
@@ -228,24 +228,26 @@ def _explicit(lines: list[str], centrings: list[str] | None) -> Setting:
     pairs = [_operation(line) for line in dict.fromkeys(lines)]
     shifts = [_operation(line)[1] for line in centrings or ["x,y,z"]]
     rotations = np.array([rotation for _ in shifts for rotation, _ in pairs])
-    translations = np.array([(shift + one) % 1.0 for shift in shifts for _, one in pairs])
+    translations = np.array(
+        [(shift + translation) % 1.0 for shift in shifts for _, translation in pairs]
+    )
     _check_group(rotations, translations)
     return Setting(rotations, translations, "its symmetry operations")
 
 
 def _operation(text: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Read one operation; a fourth part, the time reversal of magnetic groups, is left out."""
-    parts = re.sub(r"\s", "", text.lower()).split(",")
-    if len(parts) not in {3, 4}:
+    components = re.sub(r"\s", "", text.lower()).split(",")
+    if len(components) not in {3, 4}:
         raise ValueError(f"has the symmetry operation {excerpt(text)!r}: three parts are needed")
     rotation, translation = np.zeros((3, 3), dtype=np.int64), np.zeros(3)
-    for row, part in enumerate(parts[:3]):
-        place = 0
-        while place < len(part):
-            match = _TERM.match(part, place)
-            if not match or match.end() == place or not (match.group(2) or match.group(4)):
+    for row, component in enumerate(components[:3]):
+        position = 0
+        while position < len(component):
+            match = _TERM.match(component, position)
+            if not match or match.end() == position or not (match.group(2) or match.group(4)):
                 raise ValueError(f"has the symmetry operation {excerpt(text)!r}, which is none")
-            place = match.end()
+            position = match.end()
             sign = -1 if match.group(1) == "-" else 1
             value = float(match.group(2) or 1) / float(match.group(3) or 1)
             if match.group(4):
@@ -269,12 +271,12 @@ def _check_group(rotations: NDArray[np.int64], translations: NDArray[np.float64]
     shifts = np.einsum("iab,jb->ija", rotations, translations) + translations[:, None]
     missing = 0
     for key in np.unique(product_keys):
-        there = translations[keys == key]
+        listed = translations[keys == key]
         needed = shifts[product_keys == key]
-        if not len(there):
+        if not len(listed):
             missing += 1
             continue
-        gaps = needed[:, None] - there[None]
+        gaps = needed[:, None] - listed[None]
         gaps = np.abs(gaps - np.round(gaps)).max(axis=2).min(axis=1)
         missing += bool((gaps > 0.01).any())
     if missing:

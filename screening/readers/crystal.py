@@ -80,15 +80,15 @@ class RawCrystal:
             If the shapes do not fit each other.
         """
         matrix = np.asarray(lattice, dtype=float)
-        places = np.asarray(coords, dtype=float)
+        positions = np.asarray(coords, dtype=float)
         if matrix.shape != (3, 3):
             raise ValueError(f"has a lattice of shape {matrix.shape}, not (3, 3)")
         if not len(species):
             raise ValueError("holds no atoms")
-        if places.shape != (len(species), 3):
-            raise ValueError(f"has coordinates of shape {places.shape} for {len(species)} sites")
-        shares = [dict(one) if isinstance(one, dict) else {str(one): 1.0} for one in species]
-        return cls(matrix, shares, places)
+        if positions.shape != (len(species), 3):
+            raise ValueError(f"has coordinates of shape {positions.shape} for {len(species)} sites")
+        shares = [dict(item) if isinstance(item, dict) else {str(item): 1.0} for item in species]
+        return cls(matrix, shares, positions)
 
 
 @cache

@@ -54,27 +54,27 @@ class ReadEntry:
     reason: str | None = None
 
 
-def read_entry(row: Any, place: str = "0") -> ReadEntry:
+def read_entry(row: Any, name: str = "0") -> ReadEntry:
     """Read one entry, such as the dictionary of a ComputedStructureEntry.
 
     Parameters
     ----------
     row
         The entry.
-    place
-        Where it stands in its file: its name if it has no ``entry_id``.
+    name
+        Its name in its file, which counts if it has no ``entry_id``.
     """
-    label = place
+    label = name
     try:
         for key in KEYS:
             held = row.get(key)
             if isinstance(held, dict) and "energy" in held:  # a row of a table of entries
-                return read_entry(held, place)
-        label = limits.excerpt(str(row.get("entry_id") or place))
+                return read_entry(held, name)
+        label = limits.excerpt(str(row.get("entry_id") or name))
         return _read(row, label)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        name = type(error).__name__
-        text = f"has no {error}" if isinstance(error, KeyError) else str(error) or name
+        text = str(error) or type(error).__name__
+        text = f"has no {text}" if isinstance(error, KeyError) else text
         kind = "is no entry: " if isinstance(error, (AttributeError, TypeError)) else ""
         return ReadEntry(label, reason=kind + limits.excerpt(text, 200))
 
@@ -125,18 +125,18 @@ def _potcars(parameters: dict[str, Any]) -> list[dict[str, str | None]]:
         raise ValueError("names no POTCARs (potcar_spec or potcar_symbols)")
     hashes = [spec.get("hash") for spec in specs] or [None] * len(titles)
     return [
-        {"titel": title, "hash": str(one) if one else None}
-        for title, one in zip(titles, hashes, strict=True)
+        {"titel": title, "hash": str(digest) if digest else None}
+        for title, digest in zip(titles, hashes, strict=True)
     ]
 
 
 def _data(data: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
     states = data.get("oxidation_states")
     if isinstance(states, dict) and states:
-        found["oxidation_states"] = {
+        inputs["oxidation_states"] = {
             str(element): _number(state, "oxidation state") for element, state in states.items()
         }
     if data.get("oxide_type") in OXIDE_TYPES:
-        found["oxide_type"] = data["oxide_type"]
-    return found
+        inputs["oxide_type"] = data["oxide_type"]
+    return inputs

@@ -84,9 +84,9 @@ def _crystal(comment: str, rows: list[str]) -> RawCrystal:
         raise ValueError(f"has a lattice of {len(numbers)} numbers, not 9")
     lattice = np.array([float(number) for number in numbers])
     lattice = lattice.reshape(3, 3) if len(lattice) == 9 else np.diag(lattice)
-    places = _columns(values.get("properties", _DEFAULT))
-    names = [_species(row.split(), places) for row in rows]
-    triples = [row.split()[places["pos"] :][:3] for row in rows]
+    columns = _columns(values.get("properties", _DEFAULT))
+    names = [_species(row.split(), columns) for row in rows]
+    triples = [row.split()[columns["pos"] :][:3] for row in rows]
     if not rows:
         raise ValueError("holds no atoms")
     if any(len(triple) < 3 for triple in triples):
@@ -104,26 +104,26 @@ def _is_periodic(text: str) -> bool:
 
 def _columns(text: str) -> dict[str, int]:
     """Find the column in which each property starts."""
-    parts = text.split(":")
-    if len(parts) % 3 or any(not width.isdigit() for width in parts[2::3]):
+    fields = text.split(":")
+    if len(fields) % 3 or any(not width.isdigit() for width in fields[2::3]):
         raise ValueError(f"has Properties that cannot be read: {limits.excerpt(text)}")
-    starts, place = {}, 0
-    for name, width in zip(parts[::3], parts[2::3], strict=True):
-        starts[name.lower()] = place
-        place += int(width)
+    starts, column = {}, 0
+    for name, width in zip(fields[::3], fields[2::3], strict=True):
+        starts[name.lower()] = column
+        column += int(width)
     if "pos" not in starts or not {"species", "z", "numbers"} & set(starts):
         raise ValueError("has no columns 'species' and 'pos' among its Properties")
     return starts
 
 
-def _species(words: list[str], places: dict[str, int]) -> str:
+def _species(words: list[str], columns: dict[str, int]) -> str:
     """Symbol in a row, by name or by atomic number."""
-    place = next(places[name] for name in ("species", "z", "numbers") if name in places)
-    if place >= len(words):
+    column = next(columns[name] for name in ("species", "z", "numbers") if name in columns)
+    if column >= len(words):
         raise ValueError("has rows that are shorter than its Properties")
-    if not words[place].isdigit():
-        return words[place]
-    number = int(words[place]) if len(words[place]) < 4 else 0
+    if not words[column].isdigit():
+        return words[column]
+    number = int(words[column]) if len(words[column]) < 4 else 0
     if not 0 < number < len(symbols()):
-        raise ValueError(f"holds an atom of number {limits.excerpt(words[place])}")
+        raise ValueError(f"holds an atom of number {limits.excerpt(words[column])}")
     return symbols()[number]

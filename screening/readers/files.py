@@ -121,13 +121,13 @@ def _from_poscar(text: str) -> RawCrystal:
 
 def _check_counts(lines: list[str]) -> None:
     """Refuse numbers of atoms that the lines below cannot hold."""
-    place = next((k for k in (5, 6) if k < len(lines) and _are_counts(lines[k])), None)
-    if place is None:
+    row = next((k for k in (5, 6) if k < len(lines) and _are_counts(lines[k])), None)
+    if row is None:
         raise ValueError("has no line with the numbers of atoms")
-    n_atoms = sum(int(word) for word in lines[place].split())
+    n_atoms = sum(int(word) for word in lines[row].split())
     if n_atoms > limits.MAX_ATOMS:
         raise ValueError(f"has {n_atoms} atoms, at most {limits.MAX_ATOMS} are read")
-    rows = [line for line in lines[place + 1 :] if len(line.split()) > 2]
+    rows = [line for line in lines[row + 1 :] if len(line.split()) > 2]
     if len(rows) < n_atoms:
         raise ValueError(f"gives {n_atoms} atoms but {len(rows)} positions")
 

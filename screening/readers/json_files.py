@@ -44,8 +44,8 @@ def read_json(file: Path) -> Iterator[ReadStructure]:
     except (ValueError, RecursionError) as error:
         yield ReadStructure(str(file), reason=because(error))
         return
-    for place, item in items_of(content):
-        label = f"{file}#{limits.excerpt(place)}"
+    for name, item in items_of(content):
+        label = f"{file}#{limits.excerpt(name)}"
         if isinstance(item, dict) and isinstance(item.get("attributes"), dict):
             yield resource_of(item, label)
         elif isinstance(item, dict):
@@ -54,28 +54,26 @@ def read_json(file: Path) -> Iterator[ReadStructure]:
             yield ReadStructure(label, reason="is not a structure")
 
 
-def items_of(content: Any, place: str = "0", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def items_of(content: Any, name: str = "0", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Find the items of a container, with their names."""
     if depth > limits.MAX_DEPTH:
-        yield place, None
+        yield name, None
     elif isinstance(content, list):
         for number, item in enumerate(content):
             yield _name_of(item, str(number), depth), item
     elif not isinstance(content, dict) or _is_structure(content):
-        yield _name_of(content, place, depth), content
+        yield _name_of(content, name, depth), content
     elif (rows := _table(content)) is not None:
-        for name, row in rows:
-            yield _name_of(row, name, 1), row
+        for index, row in rows:
+            yield _name_of(row, index, 1), row
     else:
-        held = {
-            name: content[name] for name in LISTS if isinstance(content.get(name), (list, dict))
-        }
+        held = {key: content[key] for key in LISTS if isinstance(content.get(key), (list, dict))}
         if not held and all(isinstance(value, dict) for value in content.values()):
             held = content
-        for name, value in held.items():
-            yield from items_of(value, str(name), depth + 1)
+        for key, value in held.items():
+            yield from items_of(value, str(key), depth + 1)
         if not held:
-            yield place, content
+            yield name, content
 
 
 def _is_structure(content: dict[str, Any]) -> bool:
@@ -107,19 +105,21 @@ def _table(content: dict[str, Any]) -> list[tuple[str, Any]] | None:
     key = next((key for key in KEYS if isinstance(content.get(key), dict)), None)
     if key is None:
         return None
-    others = {name: value for name, value in content.items() if isinstance(value, dict)}
+    columns_by_name = {name: value for name, value in content.items() if isinstance(value, dict)}
     return [
-        (str(name), {column: values.get(name) for column, values in others.items()})
+        (str(name), {column: values.get(name) for column, values in columns_by_name.items()})
         for name in content[key]
     ]
 
 
-def _name_of(item: Any, place: str, depth: int) -> str:
+def _name_of(item: Any, name: str, depth: int) -> str:
     """Name an item by its identifier if it is one row of a table, else by its place."""
     if depth and isinstance(item, dict):
-        given = next((item[key] for key in IDENTIFIERS if isinstance(item.get(key), str)), None)
-        return given or place
-    return place
+        identifier = next(
+            (item[key] for key in IDENTIFIERS if isinstance(item.get(key), str)), None
+        )
+        return identifier or name
+    return name
 
 
 def crystal_of(item: dict[str, Any], depth: int = 0) -> RawCrystal:
@@ -146,8 +146,8 @@ def crystal_of(item: dict[str, Any], depth: int = 0) -> RawCrystal:
     species = [_species(site) for site in sites]
     if all("abc" in site for site in sites):
         return RawCrystal.of(lattice, species, [site["abc"] for site in sites])
-    places = np.asarray([site["xyz"] for site in sites], dtype=float)
-    return RawCrystal.of(lattice, species, places @ np.linalg.inv(lattice))
+    positions = np.asarray([site["xyz"] for site in sites], dtype=float)
+    return RawCrystal.of(lattice, species, positions @ np.linalg.inv(lattice))
 
 
 def _lattice(content: dict[str, Any]) -> Any:
@@ -161,11 +161,11 @@ def _lattice(content: dict[str, Any]) -> Any:
 
 def _species(site: dict[str, Any]) -> dict[str, float]:
     """Read the elements of a site and their shares; charges are left out."""
-    found: dict[str, float] = {}
-    for one in site["species"]:
-        name = str(one["element"])
-        found[name] = found.get(name, 0.0) + float(one.get("occu", 1.0))
-    return found
+    shares: dict[str, float] = {}
+    for species in site["species"]:
+        name = str(species["element"])
+        shares[name] = shares.get(name, 0.0) + float(species.get("occu", 1.0))
+    return shares
 
 
 def _from_jarvis(item: dict[str, Any]) -> RawCrystal:

@@ -83,22 +83,22 @@ def from_optimade(url: str, elements: Sequence[str]) -> Iterator[ReadStructure]:
         }
     )
     following: str | None = f"{base}/structures?{query}"
-    seen, known, barren = set[str](), set[str](), 0
+    seen, identifiers, barren = set[str](), set[str](), 0
     while following and following not in seen:
-        page = _get_json(following, n_read=len(known))
+        page = _get_json(following, n_read=len(identifiers))
         seen.add(following)
-        new = [item for item in page["data"] if _identifier(item) not in known]
-        known |= {_identifier(item) for item in page["data"]}
+        new = [item for item in page["data"] if _identifier(item) not in identifiers]
+        identifiers |= {_identifier(item) for item in page["data"]}
         for item in new:
             yield _asked_for(resource_of(item), elements)
         barren = 0 if new else barren + 1
-        if barren >= BARREN or len(known) > LARGEST_ANSWER:
+        if barren >= BARREN or len(identifiers) > LARGEST_ANSWER:
             raise InputError(
                 f"{_place(base)} has pages without end: the last {barren} brought nothing new"
                 if barren >= BARREN
                 else f"{_place(base)} has more than {LARGEST_ANSWER} structures of this system"
             )
-        report(STAGE, len(known), _total(page), urlsplit(base).netloc)
+        report(STAGE, len(identifiers), _total(page), urlsplit(base).netloc)
         following = _next(page, following)
 
 
@@ -129,8 +129,8 @@ def _next(page: dict[str, Any], current: str) -> str | None:
     if not link or not isinstance(link, str):
         return None
     following = urljoin(current, link)
-    here, there = urlsplit(current), urlsplit(following)
-    if there.scheme not in {"http", "https"} or there.hostname != here.hostname:
+    here, target = urlsplit(current), urlsplit(following)
+    if target.scheme not in {"http", "https"} or target.hostname != here.hostname:
         raise InputError(
             f"{_place(current)} sends to another server for its next page "
             f"({limits.excerpt(_place(following))}): give that one's address as --url"
@@ -177,24 +177,24 @@ class _BusyError(Exception):
 def _page(url: str) -> dict[str, Any]:
     import requests
 
-    place = _place(url)
+    address = _place(url)
     with requests.get(url, timeout=TIMEOUT, stream=True) as response:
         content = b""
         for piece in response.iter_content(2**20):
             content += piece
             if len(content) > LARGEST_PAGE:
-                raise InputError(f"{place} sends a page of more than {LARGEST_PAGE} bytes")
+                raise InputError(f"{address} sends a page of more than {LARGEST_PAGE} bytes")
         try:
             page = json.loads(content)
         except (ValueError, RecursionError):
             page = None
-        message = f"{place} answers {response.status_code}: {_detail(page, response)}"
+        message = f"{address} answers {response.status_code}: {_detail(page, response)}"
         if response.status_code in BUSY:
             raise _BusyError(message, _retry_after(response))
         if not response.ok:
             raise InputError(message)
     if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-        raise InputError(f"{place} does not answer as OPTIMADE: there is no list 'data'")
+        raise InputError(f"{address} does not answer as OPTIMADE: there is no list 'data'")
     return page
 
 
@@ -222,10 +222,10 @@ def _asked_for(item: ReadStructure, elements: Sequence[str]) -> ReadStructure:
     """Refuse what the filter should have kept back."""
     if item.structure is None:
         return item
-    others = {site.specie.symbol for site in item.structure} - set(elements)
-    if not others:
+    foreign = {site.specie.symbol for site in item.structure} - set(elements)
+    if not foreign:
         return item
-    reason = f"holds {', '.join(sorted(others))}: {'-'.join(elements)} was asked for"
+    reason = f"holds {', '.join(sorted(foreign))}: {'-'.join(elements)} was asked for"
     return ReadStructure(item.label, reason=reason)
 
 
@@ -268,12 +268,12 @@ def _from_attributes(attributes: dict[str, Any]) -> RawCrystal:
         for name in attributes["species_at_sites"]
     ]
     lattice = np.asarray(attributes["lattice_vectors"], dtype=float)
-    places = np.asarray(attributes["cartesian_site_positions"], dtype=float)
-    if places.shape != (len(names), 3):
-        raise ValueError(f"has {len(places)} positions for {len(names)} sites")
+    positions = np.asarray(attributes["cartesian_site_positions"], dtype=float)
+    if positions.shape != (len(names), 3):
+        raise ValueError(f"has {len(positions)} positions for {len(names)} sites")
     if lattice.shape != (3, 3) or not np.isfinite(lattice).all():
         raise ValueError("has numbers that are not finite")
-    return RawCrystal.of(lattice, names, places @ np.linalg.inv(lattice))
+    return RawCrystal.of(lattice, names, positions @ np.linalg.inv(lattice))
 
 
 def _shares(species: dict[str, Any]) -> dict[str, float]:
@@ -288,9 +288,9 @@ def _shares(species: dict[str, Any]) -> dict[str, float]:
         attached = ", ".join(map(str, species.get("attached") or ["atoms"]))
         raise ValueError(f"has {limits.excerpt(attached)} attached to its sites, without positions")
     shares = species.get("concentration") or [1.0]
-    found: dict[str, float] = {}
+    occupancies: dict[str, float] = {}
     for symbol, share in zip(species["chemical_symbols"], shares, strict=True):
         if symbol == "vacancy":
             raise ValueError("has partly occupied sites (vacancies)")
-        found[str(symbol)] = found.get(str(symbol), 0.0) + float(share)
-    return found
+        occupancies[str(symbol)] = occupancies.get(str(symbol), 0.0) + float(share)
+    return occupancies
