@@ -93,6 +93,10 @@ def evaluate(
             help="alphacrystal: rebuild so many crystals of each composition, and count the right.",
         ),
     ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option("--engine", help="potential: an engine that is measured; can be repeated."),
+    ] = None,
     seed: SeedOption = 0,
     out: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
     plots: Annotated[
@@ -121,7 +125,7 @@ def evaluate(
         seed=seed,
         plots=plots is not None,
         state=get_settings().data_dir / "evaluations",
-        options=parse_settings(settings),
+        options=parse_settings(settings) | ({"engine": ",".join(engine)} if engine else {}),
     )
     with stage_bars(quiet=quiet):
         metrics = _measure(what, request, match)

@@ -29,7 +29,7 @@ STAGES = (
 LIBRARIES = (
     "balance", "checkpoints", "crystal", "data", "energy_scale", "engines", "features", "gpaw",
     "metrics", "properties", "prototypes", "readers", "references", "schemas", "site_likelihood",
-    "stability", "training",
+    "stability", "training", "tuning",
 )  # fmt: skip
 """Packages of `screening/` that stages share; they know no stage."""
 APPLICATIONS = ("evaluation", "pressure")

@@ -82,6 +82,12 @@ def bundled_names() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CARD}"))
 
 
+def bundled_sha256(name: str) -> str | None:
+    """SHA-256 of the weights of a bundled checkpoint; None if there is none of that name."""
+    folder = BUNDLED / name
+    return _read_card(folder).sha256 if (folder / CARD).is_file() else None
+
+
 def _find(name: str) -> Path:
     """Find the folder of a checkpoint: a path, the user's folder, or the bundled ones."""
     candidates = [Path(name)] if os.sep in name else [f / name for f in (*_user_folder, BUNDLED)]

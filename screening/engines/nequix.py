@@ -124,6 +124,10 @@ class NequixEngine(BatchEngine[PairList]):
         self.species = species_table(config)
         self.network = NequixNetwork(config, weights, messenger_for(self.device))
 
+    def can_evaluate(self, crystal: Crystal) -> bool:
+        """Whether the network knows the elements and each atom has a neighbour."""
+        return not isinstance(self._checked(crystal), str)
+
     def _graph(self, crystal: Crystal) -> PairList | str:
         return find_pairs(crystal, self.config, self.species, self.skin)
 

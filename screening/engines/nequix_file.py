@@ -121,6 +121,23 @@ class NequixConfig:
         except (KeyError, TypeError, ValueError) as error:
             raise EngineError(f"not the header of a Nequix file ({error!r})"[:300]) from error
 
+    @classmethod
+    def from_card(cls, arguments: Mapping[str, Any]) -> Self:
+        """Read the configuration that a card keeps.
+
+        Raises
+        ------
+        EngineError
+            If it is not one.
+        """
+        try:
+            values = dict(arguments["config"])
+            for name in ("numbers", "hidden"):
+                values[name] = tuple(int(item) for item in values[name])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise EngineError(f"not the card of a Nequix network ({error!r})"[:300]) from error
+
     def layers(self) -> tuple[Layer, ...]:
         """Describe the interaction layers."""
         return layers_of(len(self.numbers), self.hidden, self.lmax, self.n_layers)

@@ -114,6 +114,8 @@ class NequixNetwork:
         Arrays by the names of `NequixConfig.shapes`; read at each call: they may be trained.
     messenger
         How messages are made.
+    couplings
+        Those of another network of the same configuration; left out: computed.
     """
 
     def __init__(
@@ -121,11 +123,12 @@ class NequixNetwork:
         config: NequixConfig,
         weights: Mapping[str, Tensor],
         messenger: Messenger = plain_messages,
+        couplings: list[Tensor] | None = None,
     ) -> None:
         self.config, self.weights, self.messenger = config, weights, messenger
         self.layers = config.layers()
-        like = weights["readout"]
-        self.couplings = [
+        like = weights["readout"].detach()
+        self.couplings = couplings or [
             torch.from_numpy(coupling_matrix(layer, config.lmax)).to(like) for layer in self.layers
         ]
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from screening.errors import EngineError, InputError
+from screening.checkpoints import load_checkpoint, read_card
+from screening.checkpoints.io import bundled_sha256
+from screening.errors import CheckpointError, EngineError, InputError
 from screening.identity import content_hash
 
 if TYPE_CHECKING:
+    from screening.checkpoints import Card
     from screening.engines.base import Engine
 
 EngineSpec = str | Mapping[str, Any]
@@ -31,6 +35,11 @@ SEVENNET = ("sevennet-0", "sevennet-l3i5")
 
 NEQUIX = ("nequix-oam-1", "nequix-oam-1-pft", "nequix-mp-1", "nequix-omat-1")
 """Potentials whose weights the user adds or fetches, see `screening.engines.potentials`."""
+
+JUDGES = ("screening-1", "nequix-oam-1-pft", "nequix-oam-1", "sevennet-l3i5", "chgnet")
+"""Potentials in the order of their errors (docs/methods.md): the first that is here judges."""
+TUNED_CLASS = "screening.engines.nequix:NequixEngine"
+"""Class on the cards of potentials that were trained here."""
 
 ASE = {
     "emt": _Known("ase.calculators.emt:EMT", {}),
@@ -71,6 +80,8 @@ def engine_id(engine: EngineSpec) -> str:
         from screening.engines.potentials import source_id
 
         return source_id(engine)
+    if (card := _tuned(engine)) is not None:
+        return _tuned_id(card)
     path, kwargs = _parse(engine)
     distribution, release = _distribution(path, engine)
     label = engine if isinstance(engine, str) and engine in ASE else path.rpartition(":")[2]
@@ -112,10 +123,45 @@ def make_engine(engine: EngineSpec, device: str = "cpu", *, double: bool = False
         return SevenNetEngine(name, device)
     if isinstance(engine, str) and engine in NEQUIX:
         return _nequix(engine, name, device, double=double)
+    if isinstance(engine, str) and _tuned(engine) is not None:
+        from screening.engines.nequix import NequixEngine
+        from screening.engines.nequix_file import NequixConfig
+
+        checkpoint = load_checkpoint(engine)
+        config = NequixConfig.from_card(checkpoint.card.arguments)
+        return NequixEngine(name, config, checkpoint.tensors, device, double=double)
     from screening.engines.ase_engine import AseEngine
 
     path, kwargs = _parse(engine)
     return AseEngine(name, path, kwargs, device)
+
+
+def best_judge() -> str:
+    """Name the best potential that is here; see `JUDGES`."""
+    for name in JUDGES:
+        with suppress(EngineError, InputError):
+            engine_id(name)
+            return name
+    return JUDGES[-1]
+
+
+def _tuned(engine: EngineSpec) -> Card | None:
+    """Card of a potential that was trained here, or None if there is none of that name."""
+    if not isinstance(engine, str) or not re.fullmatch(r"[\w.-]+", engine) or engine in ASE:
+        return None
+    try:
+        card = read_card(engine)
+    except CheckpointError as error:
+        if "no checkpoint" in str(error):
+            return None
+        raise
+    return card if card.model == TUNED_CLASS else None
+
+
+def _tuned_id(card: Card) -> str:
+    """Name a trained potential; one that is not bundled with the hash of its weights."""
+    bundled = bundled_sha256(card.name)
+    return card.name if bundled == card.sha256 else f"{card.name}-{card.sha256[:8]}"
 
 
 def _nequix(engine: str, name: str, device: str, *, double: bool) -> Engine:

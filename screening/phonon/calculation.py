@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.engines import Crystal, EngineSpec, engine_id, make_engine
+from screening.engines import Crystal, EngineSpec, make_engine
 from screening.engines.threads import one_thread
 from screening.phonon.cell import PrimitiveCell
 from screening.phonon.options import PhononOptions
@@ -70,11 +70,23 @@ def phonons(
     EngineError
         If the engine cannot be used.
     """
+    return phonons_with(
+        structure, options, structure_id=structure_id, engine=make_engine(engine, device)
+    )
+
+
+def phonons_with(
+    structure: Structure,
+    options: PhononOptions | None = None,
+    *,
+    structure_id: str,
+    engine: Engine,
+) -> PhononDoc:
+    """Compute phonons with an engine that is made already, see `phonons`."""
     options = options or PhononOptions()
-    source = make_engine(engine, device)
     doc = PhononDoc(
         structure_id=structure_id,
-        engine=engine_id(engine),
+        engine=engine.name,
         verdict=PhononVerdict.NOT_CONVERGED,
         tolerance=options.tolerance,
         marginal_tolerance=options.marginal_tolerance,
@@ -83,7 +95,7 @@ def phonons(
     )
     with one_thread():
         try:
-            doc.reason = _compute(doc, structure, options, source)
+            doc.reason = _compute(doc, structure, options, engine)
         except NotPossibleError as error:
             doc.reason = str(error)
     return doc

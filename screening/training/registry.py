@@ -27,6 +27,7 @@ TRAINERS = {
     "distance-matrix": "screening.structure.alphacrystal.train:train_distance_matrix",
     "cond-cdvae": "screening.structure.cdvae.train:train_cdvae",
     "pressure-data": "screening.pressure.data:train_pressure_data",
+    "potential": "screening.tuning.train:train_potential",
     "transformer": "screening.structure.transformer.train:train_transformer",
 }
 """Name of a checkpoint -> 'module:function' that takes a TrainRequest and returns a Card."""
@@ -40,6 +41,7 @@ EVALUATORS = {
     "structures": "screening.evaluation.prototypes:evaluate_structures",
     "site-likelihood": "screening.evaluation.site_likelihood:evaluate_sites",
     "alphacrystal": "screening.evaluation.alphacrystal.evaluate:evaluate_maps",
+    "potential": "screening.evaluation.potential.evaluate:evaluate_potential",
     "transformer": "screening.evaluation.transformer:evaluate_transformer",
 }
 """What is measured -> 'module:function' that takes an EvaluateRequest and returns the metrics."""

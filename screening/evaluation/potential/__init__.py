@@ -1,0 +1,1 @@
+"""Energies, phonons and elastic moduli of potentials against DFT."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of potentials towards the energies of a database."""
