@@ -129,6 +129,17 @@ def evaluate(
     )
     with stage_bars(quiet=quiet):
         metrics = _measure(what, request, match)
+    _output(what, request, metrics, out, plots)
+
+
+def _output(
+    what: str,
+    request: EvaluateRequest,
+    metrics: dict[str, Any],
+    out: Path | None,
+    plots: Path | None,
+) -> None:
+    """Write, draw and print what was measured."""
     numbers, rows = metrics.pop("plots", {}), metrics.pop("rows", [])
     tables = metrics.pop("tables", [])
     if out is not None:
