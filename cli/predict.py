@@ -12,6 +12,15 @@ from cli.types import CsvFlag, JsonFlag, Quiet, SeedOption
 if TYPE_CHECKING:
     from stores import Database
 
+MaxAtoms = Annotated[
+    int,
+    typer.Option(
+        help="Maximum number of atoms in a cell; above 20 needs a bank with such cells, or "
+        "--methods random.",
+        min=1,
+        max=200,
+    ),
+]
 COLUMNS = {
     "structure_id": "id",
     "space_group": "space group",
@@ -49,7 +58,7 @@ def predict(
     relax: Annotated[bool, typer.Option(help="Relax with the potential.")] = True,
     hull: Annotated[bool, typer.Option(help="Compare with competing phases.")] = True,
     phonon: Annotated[bool, typer.Option(help="Phonons of the best.")] = False,
-    max_atoms: Annotated[int, typer.Option(help="Most atoms in a cell.", min=1, max=200)] = 20,
+    max_atoms: MaxAtoms = 20,
     bank: Annotated[
         str, typer.Option(help="Prototype bank: bundled, or yours (`screening bank add`).")
     ] = "prototypes",
@@ -77,7 +86,7 @@ def predict(
     until = "structure" if not relax else "phonon" if phonon else "hull" if hull else "relax"
     campaign = flow.prediction_campaign(
         formula,
-        methods=_methods(methods, top),
+        methods=_methods(methods, top, max_atoms),
         top=top,
         until=until,  # type: ignore[arg-type]
         seed=seed,
@@ -111,8 +120,8 @@ def _write(database: Database, rows: list[dict[str, Any]], out: Path) -> str:
     return f"wrote {len(paths)} files to {out}"
 
 
-def _methods(text: str, top: int) -> dict[str, int]:
-    """Read the option: every method whose checkpoint is there, or the named ones."""
+def _methods(text: str, top: int, max_atoms: int) -> dict[str, int]:
+    """Read the option: the named methods, or all that have a checkpoint and make such cells."""
     from db_config import get_settings
     from screening.checkpoints import set_checkpoint_folder
     from screening.errors import InputError
@@ -121,7 +130,13 @@ def _methods(text: str, top: int) -> dict[str, int]:
     known = generator_names()
     if text == "all":
         set_checkpoint_folder(get_settings().checkpoint_dir)
-        return dict.fromkeys(available_generators(), top)
+        # prototypes stay: without them `all` would mean random crystals, so that is refused
+        names = [
+            name
+            for name in available_generators()
+            if name == "prototypes" or _makes(name, max_atoms)
+        ]
+        return dict.fromkeys(names, top)
     methods = {}
     for part in text.split(","):
         name, _, number = part.strip().partition("=")
@@ -129,3 +144,12 @@ def _methods(text: str, top: int) -> dict[str, int]:
             raise InputError(f"--methods {part!r}: use 'all', or NAME or NAME=NUMBER of {known}")
         methods[name] = int(number) if number else top
     return methods
+
+
+def _makes(method: str, max_atoms: int) -> bool:
+    """Whether a method makes cells of that size; up to 20 atoms all count."""
+    from screening.structure.request import DEFAULT_MAX_ATOMS
+    from screening.structure.sizes import largest_cell
+
+    size = largest_cell(method) if max_atoms > DEFAULT_MAX_ATOMS else None
+    return size is None or size >= max_atoms

@@ -36,6 +36,7 @@ from screening.errors import ConfigError
 from screening.identity import MAX_SEED, derive_seed, make_id
 from screening.schemas import Stage
 from screening.structure import generator_names
+from screening.structure.sizes import check_sizes
 
 CAMPAIGN_FIELDS = ("engine", "engine_options", "pressure", "bank")
 """Fields that sections take from the campaign where their own are None."""
@@ -157,6 +158,8 @@ class CampaignMaker(Maker):
         for maker in self.stages().values():
             maker.model()
             maker.source()
+        used = [method for method, n in self.structure.methods.items() if n]
+        check_sizes(used, self.structure.max_atoms, self.structure.checkpoint or BANK)
         self._check_physics()
 
     def _check_physics(self) -> None:

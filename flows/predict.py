@@ -13,8 +13,9 @@ from makers.structure import StructureMaker
 from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
 from screening.errors import InputError
-from screening.schemas import CampaignKind, Stage, StructureDoc, StructureRole
+from screening.schemas import CampaignKind, SpaceGroupDoc, Stage, StructureDoc, StructureRole
 from screening.schemas.structure import found_by
+from screening.structure.pool import fused_votes
 from stores.membership import produced_by
 from stores.queries.criteria import any_of
 from stores.standing import distances_to_newest_hull
@@ -116,6 +117,8 @@ def predict(
     template, parameters); relaxed ones by energy (at a pressure: enthalpy), without duplicates;
     otherwise the pool in its order. `energy_above_hull` is the crystal's own distance to the newest
     hull of its system.
+    Energies that differ by no more than `distortion_energy` of the relaxation are equal: the
+    crystal with more votes of the methods is then the first.
     """
     run_campaign(campaign, CampaignKind.PREDICTION)
     methods = None if others else campaign.structure.methods
@@ -126,7 +129,7 @@ def predict(
     documents = list(
         database.find(StructureDoc, _relaxed(database, campaign, others=others), blobs=False)
     )
-    groups = group_duplicates(documents)
+    groups = _ties_by_votes(group_duplicates(documents), campaign.relax.distortion_energy)
     above = distances_to_newest_hull(database, [group[0] for group in groups])
     rows = [_row(group, methods) for group in groups]
     for row in rows:
@@ -149,6 +152,25 @@ def _relaxed(database: Database, campaign: CampaignMaker, *, others: bool) -> di
     }
 
 
+def _ties_by_votes(groups: list[list[StructureDoc]], resolution: float) -> list[list[StructureDoc]]:
+    """Sort groups of equal energy, within a resolution (eV/atom), by the votes of the methods."""
+    energies = [_ranking_energy(group) for group in groups]
+    ties: list[float] = []
+    for energy in energies:
+        ties.append(ties[-1] if ties and energy - ties[-1] <= resolution else energy)
+    votes = [fused_votes(origin for doc in group for origin in doc.origins) for group in groups]
+    order = sorted(range(len(groups)), key=lambda i: (ties[i], -votes[i], energies[i]))
+    return [groups[i] for i in order]
+
+
+def _ranking_energy(group: list[StructureDoc]) -> float:
+    """Energy of the first crystal of a group, at a pressure its enthalpy (eV/atom)."""
+    relaxation = group[0].relaxation
+    assert relaxation is not None
+    assert relaxation.ranking_energy is not None
+    return relaxation.ranking_energy
+
+
 def _pool(database: Database, campaign_id: str) -> list[StructureDoc]:
     """List the generated structures of a campaign in the order of the pool."""
     names = produced_by(database, campaign_id, Stage.STRUCTURE)
@@ -169,7 +191,7 @@ def _row(group: list[StructureDoc], methods: Mapping[str, int] | None) -> dict[s
     return {
         "structure_id": document.structure_id,
         "formula": document.formula,
-        "space_group": f"{symmetry.symbol} ({symmetry.number})" if symmetry else None,
+        "space_group": _space_group(symmetry),
         "nsites": document.nsites,
         "volume_per_atom": document.volume_per_atom,
         "pressure": relaxation.pressure if relaxation else None,
@@ -179,6 +201,17 @@ def _row(group: list[StructureDoc], methods: Mapping[str, int] | None) -> dict[s
         "found_by": found_by(origin for _, origin in proposals),
         "origins": [{"structure_id": name, **origin.model_dump()} for name, origin in proposals],
     }
+
+
+def _space_group(symmetry: SpaceGroupDoc | None) -> str | None:
+    """Name a space group, and the one at another tolerance where it differs."""
+    if symmetry is None:
+        return None
+    name = f"{symmetry.symbol} ({symmetry.number})"
+    if symmetry.other_symbol is None:
+        return name
+    other = f"{symmetry.other_symbol} ({symmetry.other_number})"
+    return f"{name}; {other} at {symmetry.other_symprec:g} A"
 
 
 def by_method(rows: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:

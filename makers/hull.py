@@ -36,6 +36,7 @@ class HullMaker(EngineMaker):
 
     name: str = "hull"
     stage: ClassVar[Stage] = Stage.HULL
+    version: ClassVar[int] = 2
     of: ClassVar[StructureStage] = StructureStage.RELAXED
     """Which structures have the energies."""
     max_above_hull: Annotated[float, Field(ge=0)] = 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -13,15 +13,18 @@ from makers.engine import EngineMaker
 from screening.engines.descent.options import PRESSURES
 from screening.progress import report
 from screening.schemas import (
-    RelaxationDoc,
     SpaceGroupDoc,
     Stage,
     State,
     StructureDoc,
+    StructureRole,
     StructureStage,
 )
 from screening.schemas.relax import energy_source
 from stores import Database
+
+if TYPE_CHECKING:
+    from screening.relax import MinimaOptions, RelaxOptions, RelaxResult
 
 
 @dataclass
@@ -45,13 +48,24 @@ class RelaxMaker(EngineMaker):
     batch_size
         Structures that are relaxed together.
     symprec
-        Tolerance of the space group that is written on the result (Angstrom).
+        Tolerance of the space group that is kept, and written on the result (Angstrom).
+    loose_symprec
+        A relaxed crystal that has more symmetry within this distance (Angstrom) is moved there and
+        relaxed on, if that costs no more than `distortion_energy`; the space group at this
+        tolerance is written on the result too, where it differs.
+    distortion_energy
+        What a distortion has to gain to count (eV/atom).
+    saddle_window
+        Symmetric candidates at most this far above the lowest of their composition (eV/atom) are
+        relaxed again from slightly broken symmetry; a lower crystal is a child of the first. 0 for
+        none.
     structures_per_task
         Structures in one job.
     """
 
     name: str = "relax"
     stage: ClassVar[Stage] = Stage.RELAX
+    version: ClassVar[int] = 2
     inherited: ClassVar[dict[str, Inherited]] = {
         **EngineMaker.inherited,
         "pressure": Inherited("pressure", 0.0),
@@ -63,6 +77,9 @@ class RelaxMaker(EngineMaker):
     fix_symmetry: bool = True
     batch_size: Annotated[int, Field(ge=1)] = 16
     symprec: Annotated[float, Field(gt=0)] = 0.01
+    loose_symprec: Annotated[float, Field(gt=0)] = 0.1
+    distortion_energy: Annotated[float, Field(ge=0)] = 0.001
+    saddle_window: Annotated[float, Field(ge=0)] = 0.05
     structures_per_task: Annotated[int, Field(ge=1)] = 64
 
     def source(self) -> str:
@@ -87,7 +104,7 @@ class RelaxMaker(EngineMaker):
         )
 
     def _relax(self, database: Database, structure_ids: list[str], *, counted: bool) -> TaskOutcome:
-        from screening.relax import RelaxOptions, relax_structures
+        from screening.relax import relax_to_minima
 
         settings = get_settings()
         documents = database.get_many(StructureDoc, structure_ids)
@@ -99,25 +116,18 @@ class RelaxMaker(EngineMaker):
             done += 1
             report(self.stage, done, total)
 
-        results = relax_structures(
+        minima = relax_to_minima(
             [document.to_structure() for document in documents],
-            RelaxOptions(
-                fmax=self.fmax,
-                max_stress=self.max_stress,
-                max_steps=self.max_steps,
-                pressure=self.target_pressure,
-                fix_symmetry=self.fix_symmetry,
-                symprec=self.symprec,
-                batch_size=self.batch_size,
-            ),
+            *self._options(),
+            breakable=[StructureRole.CANDIDATE in document.roles for document in documents],
             engine=self.engine_spec(),
             device=settings.device,
             processes=settings.n_processes,
             on_done=on_done,
         )
         outcome = TaskOutcome(unit="structures", counted=counted)
-        for document, result in zip(documents, results, strict=True):
-            relaxed = _relaxed(document, result.structure, result.relaxation, self.symprec)
+        for place, (document, result) in enumerate(zip(documents, minima.results, strict=True)):
+            relaxed = self._relaxed(document, result)
             outcome.add(relaxed, [document.structure_id])
             outcome.ids.append(relaxed.structure_id)
             state = result.relaxation.state
@@ -126,23 +136,44 @@ class RelaxMaker(EngineMaker):
             else:
                 outcome.n_failed += 1
                 outcome.count(state.value)
+            if place in minima.children:
+                child = self._relaxed(relaxed, minima.children[place])
+                outcome.add(child, [relaxed.structure_id])
+                outcome.ids.append(child.structure_id)
         return outcome
 
+    def _options(self) -> tuple[RelaxOptions, MinimaOptions]:
+        from screening.relax import MinimaOptions, RelaxOptions
 
-def _relaxed(
-    parent: StructureDoc, structure: Any, relaxation: RelaxationDoc, symprec: float
-) -> StructureDoc:
-    """Describe a relaxed structure; a failed one keeps the structure it came from."""
-    usable = relaxation.state.usable and structure is not None
-    shape = structure if usable else parent.to_structure()
-    return StructureDoc.from_structure(
-        shape,
-        stage=StructureStage.RELAXED,
-        parent_id=parent.structure_id,
-        roles=parent.roles,
-        symmetry=SpaceGroupDoc.from_structure(shape, symprec) if usable else None,
-        origins=parent.origins,
-        relaxation=relaxation,
-        state=State.OK if usable else State.FAILED,
-        reason=relaxation.reason,
-    )
+        loose = self.loose_symprec
+        return RelaxOptions(
+            fmax=self.fmax,
+            max_stress=self.max_stress,
+            max_steps=self.max_steps,
+            pressure=self.target_pressure,
+            fix_symmetry=self.fix_symmetry,
+            symprec=self.symprec,
+            batch_size=self.batch_size,
+        ), MinimaOptions(
+            symprecs=(loose, loose / 2, loose / 4),
+            energy=self.distortion_energy,
+            window=self.saddle_window,
+        )
+
+    def _relaxed(self, parent: StructureDoc, result: RelaxResult) -> StructureDoc:
+        """Describe a relaxed structure; a failed one keeps the structure it came from."""
+        relaxation = result.relaxation
+        usable = relaxation.state.usable and result.structure is not None
+        shape = result.structure if usable and result.structure else parent.to_structure()
+        symmetry = SpaceGroupDoc.from_structure(shape, self.symprec, self.loose_symprec)
+        return StructureDoc.from_structure(
+            shape,
+            stage=StructureStage.RELAXED,
+            parent_id=parent.structure_id,
+            roles=parent.roles,
+            symmetry=symmetry if usable else None,
+            origins=parent.origins,
+            relaxation=relaxation,
+            state=State.OK if usable else State.FAILED,
+            reason=relaxation.reason,
+        )

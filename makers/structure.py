@@ -36,7 +36,7 @@ class StructureMaker(StageMaker):
     energies
         Whether the likeliest prototypes are ranked with energies of the ranker's potential.
     max_atoms
-        Most atoms per cell.
+        Maximum number of atoms per cell. Above 20 each of the methods must make such cells.
     top
         Structures per composition that are kept after the methods' ranks are fused.
     compositions_per_task
@@ -47,7 +47,7 @@ class StructureMaker(StageMaker):
 
     name: str = "structure"
     stage: ClassVar[Stage] = Stage.STRUCTURE
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     inherited: ClassVar[dict[str, Inherited]] = {
         "checkpoint": Inherited("bank", BANK),
         "seed": Inherited("seed", None),

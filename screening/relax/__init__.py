@@ -8,10 +8,13 @@ source.
 from screening.engines import engine_id, engine_names, make_engine
 from screening.engines.descent.options import RelaxOptions
 from screening.relax.duplicates import DuplicateOptions, find_duplicates, group_duplicates
+from screening.relax.minima import Minima, MinimaOptions, relax_to_minima
 from screening.relax.relaxer import RelaxResult, relax_structures
 
 __all__ = [
     "DuplicateOptions",
+    "Minima",
+    "MinimaOptions",
     "RelaxOptions",
     "RelaxResult",
     "engine_id",
@@ -20,4 +23,5 @@ __all__ = [
     "group_duplicates",
     "make_engine",
     "relax_structures",
+    "relax_to_minima",
 ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.crystal.symmetry_dataset import symmetry_dataset
 from screening.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class DuplicateOptions:
     ltol, stol, angle_tol
         Tolerances of StructureMatcher: lengths (fraction), sites (fraction of the free length per
         atom), angles (degrees).
+    symprec
+        Tolerance of the space group (Angstrom). Crystals of different space groups are the same
+        only if their distortion means nothing: see the next two.
+    flat
+        Largest difference of their energies (eV/atom).
+    displacement
+        Largest distance between their atoms, the volumes made equal (Angstrom).
     """
 
     energy_tolerance: float = 0.02
@@ -44,6 +52,9 @@ class DuplicateOptions:
     ltol: float = 0.2
     stol: float = 0.3
     angle_tol: float = 5.0
+    symprec: float = 0.01
+    flat: float = 0.001
+    displacement: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class _Reduced:
     formula: str
     energy: float
     volume: float
+    group: int | None
 
 
 def find_duplicates(
@@ -97,7 +109,7 @@ def find_duplicates(
     kept: dict[str, list[tuple[int, _Reduced]]] = {}
     order = sorted(range(len(structures)), key=lambda i: (energies[i], i))
     for done, index in enumerate(order, start=1):
-        reduced = _reduce(structures[index], energies[index])
+        reduced = _reduce(structures[index], energies[index], options)
         known = kept.setdefault(reduced.formula, [])
         duplicate_of[index] = next(
             (i for i, other in known if _same(other, reduced, options, matcher)), None
@@ -158,25 +170,46 @@ def _energy(doc: StructureDoc) -> float:
     return relaxation.ranking_energy
 
 
-def _reduce(structure: Structure, energy: float) -> _Reduced:
+def _reduce(structure: Structure, energy: float, options: DuplicateOptions) -> _Reduced:
     """Make the primitive Niggli cell once, not once for every comparison."""
-    primitive = structure.get_primitive_structure().get_reduced_structure("niggli")
+    primitive = structure.get_primitive_structure(tolerance=options.displacement)
+    primitive = primitive.get_reduced_structure("niggli")
+    numbers = [site.specie.Z for site in structure]
+    symmetry = symmetry_dataset(
+        structure.lattice.matrix, structure.frac_coords, numbers, options.symprec
+    )
     return _Reduced(
         primitive,
         structure.composition.reduced_formula,
         float(energy),
         primitive.volume / len(primitive),
+        None if symmetry is None else int(symmetry.number),
     )
 
 
 def _same(first: _Reduced, second: _Reduced, options: DuplicateOptions, matcher: Any) -> bool:
     if len(first.structure) != len(second.structure):
         return False
-    if abs(first.energy - second.energy) > options.energy_tolerance:
+    difference = abs(first.energy - second.energy)
+    if difference > options.energy_tolerance:
         return False
     if abs(first.volume / second.volume - 1) > options.volume_tolerance:
         return False
-    return bool(matcher.fit(first.structure, second.structure, skip_structure_reduction=True))
+    if first.group == second.group:
+        return bool(matcher.fit(first.structure, second.structure, skip_structure_reduction=True))
+    return difference <= options.flat and _undistorted(first, second, options, matcher)
+
+
+def _undistorted(
+    first: _Reduced, second: _Reduced, options: DuplicateOptions, matcher: Any
+) -> bool:
+    """Whether no atom of one crystal is far from its place in the other."""
+    # both are reduced already; the matcher was made not to look for smaller cells
+    distances = matcher.get_rms_dist(first.structure, second.structure)
+    if distances is None:
+        return False
+    length = ((first.volume + second.volume) / 2) ** (1 / 3)
+    return bool(distances[1] * length <= options.displacement)
 
 
 def _matcher(options: DuplicateOptions) -> Any:

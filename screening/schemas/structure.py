@@ -73,9 +73,16 @@ class SpaceGroupDoc(Document):
     symbol: str = Field(description="Hermann-Mauguin symbol")
     crystal_system: str = Field(description="Triclinic to cubic")
     symprec: float = Field(description="Distance tolerance (Angstrom)")
+    other_number: int | None = Field(
+        None, description="Space group number at another tolerance, where it differs"
+    )
+    other_symbol: str | None = Field(None, description="Hermann-Mauguin symbol of that one")
+    other_symprec: float | None = Field(None, description="The other tolerance (Angstrom)")
 
     @classmethod
-    def from_structure(cls, structure: Structure, symprec: float = 0.01) -> Self | None:
+    def from_structure(
+        cls, structure: Structure, symprec: float = 0.01, other: float | None = None
+    ) -> Self | None:
         """Find the space group with spglib (arXiv:1808.01590); None where it finds none.
 
         Parameters
@@ -84,17 +91,26 @@ class SpaceGroupDoc(Document):
             An ordered structure.
         symprec
             Distance tolerance (Angstrom).
+        other
+            Another tolerance (Angstrom), whose space group is stated where it differs.
         """
         numbers = [site.specie.Z for site in structure]
-        found = symmetry_dataset(structure.lattice.matrix, structure.frac_coords, numbers, symprec)
+        cell = (structure.lattice.matrix, structure.frac_coords, numbers)
+        found = symmetry_dataset(*cell, symprec)
         if found is None:
             return None
         number = int(found.number)
+        second = symmetry_dataset(*cell, other) if other is not None else None
+        if second is not None and second.number == number:
+            second = None
         return cls(
             number=number,
             symbol=found.international,
             crystal_system=_crystal_system(number),
             symprec=symprec,
+            other_number=None if second is None else int(second.number),
+            other_symbol=None if second is None else second.international,
+            other_symprec=None if second is None else other,
         )
 
 

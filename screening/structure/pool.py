@@ -2,7 +2,9 @@
 
 Ranks are fused by weighted reciprocal rank (Cormack et al. 2009, doi:10.1145/1571941.1572114),
 because the scores of different methods cannot be compared. A method without scores has no order:
-each of its proposals counts with their mean rank.
+each of its proposals counts with their mean rank. Crystals of several space groups that are one
+crystal to StructureMatcher stay apart (`screening.structure.merging`): the one with the most votes
+stands for the family and has the votes of all, the others have their own.
 """
 
 from __future__ import annotations
@@ -12,19 +14,14 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from screening.checkpoints import checkpoint_ref
-from screening.crystal.distances import fingerprint
-from screening.crystal.equality import REFUSED, Comparable, same_crystal
 from screening.errors import CheckpointError, InputError
+from screening.identity import content_hash
 from screening.schemas import OriginDoc, SpaceGroupDoc, StructureDoc, StructureStage
+from screening.structure.merging import Member, Merger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-    from pymatgen.core import Structure
+    from collections.abc import Iterable, Mapping, Sequence
 
     from screening.structure.request import Proposal, StructureGenerator, Target
 
@@ -146,24 +143,67 @@ class Once:
 class _Entry:
     """One crystal of the pool and who proposed it."""
 
-    structure: Structure
-    comparable: Comparable
-    fingerprint: NDArray[np.float64]
-    origins: list[OriginDoc]
-    best: dict[str, float]
+    member: Member
+    family: int
+    origins: list[OriginDoc] = field(default_factory=list)
+    best: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def score(self) -> float:
-        """Sum over methods of the weighted reciprocal of the best rank."""
-        return sum(
-            WEIGHTS.get(method, OTHERS) / (FUSION + self.best[method])
-            for method in sorted(self.best)
-        )
-
-    def found(self, origin: OriginDoc, rank: float) -> None:
+    def vote(self, origin: OriginDoc, rank: float) -> None:
         """Note another proposal of this crystal, and the rank with which it counts."""
         self.origins.append(origin)
         self.best[origin.method] = min(rank, self.best.get(origin.method, rank))
+
+
+@dataclass(frozen=True)
+class _Vote:
+    """One proposal, and the rank with which it counts."""
+
+    member: Member
+    origin: OriginDoc
+    counted: float
+
+    def key(self) -> tuple[Any, ...]:
+        """Order in which crystals are founded: symmetric ones, by weight of the vote."""
+        structure, origin = self.member.structure, self.origin
+        return (
+            self.member.group == 1,
+            -_weight(origin.method, self.counted),
+            -self.member.order,
+            origin.rank,
+            content_hash(structure.lattice.matrix.round(5), structure.frac_coords.round(5)),
+        )
+
+
+def _weight(method: str, rank: float) -> float:
+    return WEIGHTS.get(method, OTHERS) / (FUSION + rank)
+
+
+def _fused(best: Mapping[str, float]) -> float:
+    """Sum over methods of the weighted reciprocal of the best rank."""
+    return sum(_weight(method, best[method]) for method in sorted(best))
+
+
+def _score(entries: Iterable[_Entry]) -> float:
+    best: dict[str, float] = {}
+    for entry in entries:
+        for method, rank in entry.best.items():
+            best[method] = min(rank, best.get(method, rank))
+    return _fused(best)
+
+
+def fused_votes(origins: Iterable[OriginDoc]) -> float:
+    """Add up what the proposals that led to a crystal count in a pool.
+
+    Parameters
+    ----------
+    origins
+        The proposals. A document does not say whether its method has an order: each counts with
+        the rank that it had there.
+    """
+    best: dict[str, float] = {}
+    for origin in origins:
+        best[origin.method] = min(origin.rank, best.get(origin.method, origin.rank))
+    return _fused(best)
 
 
 def build_pool(
@@ -207,26 +247,46 @@ def build_pool(
     for name, n in methods.items():
         if n < 0:
             raise InputError(f"methods[{name!r}]={n}: ask for 0 structures or more")
-    proposed: list[tuple[int, str, float, OriginDoc, Proposal]] = []
+    votes: list[_Vote] = []
     for name in sorted(methods):
         generator = own[name] if name in own else get_generator(name)
         proposals = generator.generate(target, methods[name], seed) if methods[name] else []
         for rank, proposal in enumerate(proposals, start=1):
             origin = _origin(generator, proposal, rank, seed)
             counted = rank if proposal.score is not None else (len(proposals) + 1) / 2
-            proposed.append((rank, name, counted, origin, proposal))
+            votes.append(_Vote(Member.of(proposal.structure), origin, counted))
+    ranked = _ranked(_merged(votes))[:top]
+    return [_document(entry) for entry in ranked]
+
+
+def _merged(votes: Iterable[_Vote]) -> list[_Entry]:
+    """Count the votes for each crystal."""
+    merger = Merger()
     entries: list[_Entry] = []
-    for _, _, counted, origin, proposal in sorted(proposed, key=lambda item: item[:2]):
-        _entry(entries, proposal.structure).found(origin, counted)
-    scores = [entry.score for entry in entries]
-    least = sorted(scores, reverse=True)[:top][-1] if entries and top != 0 else np.inf
-    documents = [
-        (score, _document(entry))
-        for score, entry in zip(scores, entries, strict=True)
-        if score >= least
-    ]
-    documents.sort(key=lambda item: (-item[0], item[1].structure_id))
-    return [document for _, document in documents][:top]
+    for vote in sorted(votes, key=_Vote.key):
+        index = merger.place(vote.member)
+        if index == len(entries):
+            entries.append(_Entry(vote.member, merger.families[index]))
+        entries[index].vote(vote.origin, vote.counted)
+    return entries
+
+
+def _ranked(entries: Sequence[_Entry]) -> list[_Entry]:
+    """Sort crystals by their votes; of equal ones more methods, then more symmetry, come first."""
+    families: dict[int, list[_Entry]] = {}
+    for entry in entries:
+        families.setdefault(entry.family, []).append(entry)
+
+    def key(entry: _Entry, voters: list[_Entry]) -> tuple[float, int, int]:
+        methods = {method for voter in voters for method in voter.best}
+        return _score(voters), len(methods), entry.member.order
+
+    keys = []
+    for family in families.values():
+        first = max(family, key=lambda entry: key(entry, [entry]))
+        keys += [(key(entry, family if entry is first else [entry]), entry) for entry in family]
+    keys.sort(key=lambda item: item[0], reverse=True)
+    return [entry for _, entry in keys]
 
 
 def _origin(generator: StructureGenerator, proposal: Proposal, rank: int, seed: int) -> OriginDoc:
@@ -241,25 +301,11 @@ def _origin(generator: StructureGenerator, proposal: Proposal, rank: int, seed: 
     )
 
 
-def _entry(entries: list[_Entry], structure: Structure) -> _Entry:
-    """Find the closest entry that is the same crystal, or append one."""
-    crystal = Comparable.of(structure)
-    own = fingerprint(crystal.lattice, crystal.points, crystal.numbers)
-    differences = [float(np.sqrt(((own - e.fingerprint) ** 2).mean())) for e in entries]
-    for place in np.argsort(differences, kind="stable").tolist():
-        if differences[place] > REFUSED:
-            break
-        if same_crystal(entries[place].comparable, crystal):
-            return entries[int(place)]
-    entries.append(_Entry(structure, crystal, own, [], {}))
-    return entries[-1]
-
-
 def _document(entry: _Entry) -> StructureDoc:
     origins = sorted(entry.origins, key=lambda origin: (origin.rank, origin.method))
     return StructureDoc.from_structure(
-        entry.structure,
+        entry.member.structure,
         stage=StructureStage.GENERATED,
-        symmetry=SpaceGroupDoc.from_structure(entry.structure),
+        symmetry=SpaceGroupDoc.from_structure(entry.member.structure),
         origins=origins,
     )

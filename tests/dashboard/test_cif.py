@@ -21,7 +21,9 @@ def bank_crystals():
         volume = float(bank.volumes[decoration])
         structure = to_structure(crystal.with_species(species).scaled(volume))
         if group % 4:
-            structure.perturb(0.2 * SYMPREC)
+            steps = rng.normal(0, 0.1 * SYMPREC, (len(structure), 3))
+            for site, step in enumerate(steps):
+                structure.translate_sites(site, step, frac_coords=False)
         yield int(group), structure
 
 

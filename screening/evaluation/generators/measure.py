@@ -13,7 +13,7 @@ from screening.crystal.distances import closest_contact, covalent_radii
 from screening.metrics.matching import TOLERANCES, Matches
 from screening.progress import report
 from screening.relax import relax_structures
-from screening.structure.pool import Once, build_pool
+from screening.structure.merging import Member, Merger
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -87,9 +87,8 @@ class Measurement:
         formulas, rows, structures = [], [], []
         done, total = progress
         for subject in subjects:
-            once = Once(generator)
             started = time.process_time()
-            proposals = once.generate(subject.target, self.top_k, self.seed)
+            proposals = generator.generate(subject.target, self.top_k, self.seed)
             seconds = time.process_time() - started
             made = [proposal.structure for proposal in proposals]
             formulas.append(
@@ -101,12 +100,8 @@ class Measurement:
                 }
             )
             own = self._rows(method, subject, made)
-            pool = build_pool(
-                subject.target, {method: self.top_k}, self.seed, generators={method: once}
-            )
-            first = {document.origins[0].rank for document in pool}
-            for row, proposal in zip(own, proposals, strict=True):
-                row |= {"score": proposal.score, "distinct": row["rank"] in first}
+            for row, proposal, first in zip(own, proposals, _first_of_family(made), strict=True):
+                row |= {"score": proposal.score, "distinct": first}
             rows += own
             structures += made
             done += 1
@@ -154,6 +149,17 @@ class Measurement:
             rows[k]["relaxed"] = _relaxed(structures[k], result, known)
             if self.note is not None:
                 rows[k] |= self.note(structures[k], result.structure)
+
+
+def _first_of_family(structures: Sequence[Structure]) -> list[bool]:
+    """Tell of each structure whether it is the same crystal as none before it."""
+    merger = Merger()
+    first = []
+    for structure in structures:
+        before = len(set(merger.families))
+        merger.place(Member.of(structure))
+        first.append(len(set(merger.families)) > before)
+    return first
 
 
 def displacement(before: Structure, after: Structure) -> float:

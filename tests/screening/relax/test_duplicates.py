@@ -33,7 +33,7 @@ def document(structure, energy, state=RelaxState.CONVERGED):
 
 def test_the_lowest_is_kept():
     structures = [ROCK, disguised(ROCK, 1), CESIUM, disguised(ROCK, 2), BLENDE, OTHER]
-    energies = [-3.0, -3.001, -2.99, -3.002, -2.98, -3.0]
+    energies = [-3.0, -3.0002, -2.99, -3.0004, -2.98, -3.0]
     assert find_duplicates(structures, energies) == [3, 3, None, None, None, None]
 
 

@@ -1,10 +1,11 @@
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 
 from screening.errors import InputError
-from screening.schemas import StructureStage
+from screening.schemas import StructureDoc, StructureStage
 from screening.structure import Target, build_pool, get_generator
 from screening.structure.pool import FUSION, GENERATORS, OTHERS, WEIGHTS
 from screening.structure.prototypes import PrototypeGenerator
@@ -56,6 +57,79 @@ def test_duplicates_are_merged_with_all_origins(two_methods):
     assert 2 / (FUSION + 2) > 1 / (FUSION + 1)
 
 
+CUBIC = Structure.from_spacegroup(
+    "Pm-3m", Lattice.cubic(4.0), ["Sr", "Ti", "O"], [[0] * 3, [0.5] * 3, [0.5, 0.5, 0]]
+)
+TILTED = Structure.from_spacegroup(
+    "I4/mcm",
+    Lattice.tetragonal(4.0 * 2**0.5, 8.0),
+    ["Sr", "Ti", "O", "O"],
+    [[0, 0.5, 0.25], [0, 0, 0], [0, 0, 0.25], [0.28, 0.78, 0]],
+).get_primitive_structure(0.01)
+POLAR = Structure(
+    Lattice.rhombohedral(4.0, 89.8),
+    ["Sr", "Ti", "O", "O", "O"],
+    [[0] * 3, [0.51] * 3, [0.5, 0.5, 0.02], [0.5, 0.02, 0.5], [0.02, 0.5, 0.5]],
+)
+
+
+def sample(structure, noise=0.02):
+    """What a network without symmetry draws."""
+    steps = np.random.default_rng(4).normal(0, noise / 2, (len(structure), 3))
+    positions = structure.cart_coords + steps
+    return Structure(structure.lattice, structure.species, positions, coords_are_cartesian=True)
+
+
+def strontium_titanate(**structures):
+    generators = {name: Fixed(name, list(given)) for name, given in structures.items()}
+    methods = {name: len(given) for name, given in structures.items()}
+    return build_pool(Target("SrTiO3"), methods, 0, generators=generators)
+
+
+def test_polymorphs_of_other_symmetry_are_not_merged():
+    documents = strontium_titanate(prototypes=[TILTED, CUBIC, POLAR], transformer=[CUBIC])
+    assert [document.symmetry.number for document in documents] == [
+        221,
+        140,
+        160,
+    ]  # two votes, first, third
+    assert [len(document.origins) for document in documents] == [2, 1, 1]
+
+
+def test_a_sample_votes_for_the_symmetric_crystal_that_it_is_close_to():
+    """Its method comes first in the alphabet, and it is first of its method."""
+    (document,) = strontium_titanate(a_sampler=[sample(CUBIC)], maps=[CUBIC])
+    assert document.symmetry.number == 221
+    assert [origin.method for origin in document.origins] == ["a_sampler", "maps"]
+    found = strontium_titanate(a_sampler=[sample(CUBIC, 0.2)], maps=[POLAR, CUBIC])
+    assert {document.symmetry.number for document in found} == {160, 221}
+
+
+def test_a_sample_alone_gets_the_symmetry_that_it_nearly_has():
+    (document,) = strontium_titanate(a_sampler=[sample(CUBIC)])
+    assert document.symmetry.number == 221
+    (document,) = strontium_titanate(a_sampler=[sample(CUBIC, 0.3)])
+    assert document.symmetry.number == 1
+
+
+def test_ties_go_to_the_more_symmetric_crystal_and_not_to_a_name():
+    for names in (("a", "b"), ("b", "a")):
+        documents = strontium_titanate(**{names[0]: [POLAR], names[1]: [CUBIC]})
+        assert [document.symmetry.number for document in documents] == [221, 160]
+
+
+def test_the_best_of_a_family_has_the_votes_of_all():
+    other = Structure.from_spacegroup(
+        "Pm-3m", Lattice.cubic(4.0), ["Sr", "Ti", "O"], [[0] * 3, [0.5] * 3, [0.5, 0, 0]]
+    )
+    documents = strontium_titanate(x=[other, CUBIC], y=[POLAR])
+    assert [document.symmetry.number for document in documents] == [160, 221, 221]
+    assert (
+        documents[1].structure
+        == StructureDoc.from_structure(other, stage=StructureStage.GENERATED).structure
+    )
+
+
 def test_documents_say_where_they_come_from(two_methods):
     document = pool(two_methods, seed=5, one=1)[0]
     assert document.stage is StructureStage.GENERATED
@@ -68,6 +142,7 @@ def test_documents_say_where_they_come_from(two_methods):
         "score": 1.0,
         "seed": 5,
         "template": "t0",
+        "role": "candidate",
         "parameters": {"i": 0},
     }
     assert two_methods["one"].asked == [("ZnS", 1, 5)]
