@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from datetime import datetime
 from enum import Enum
@@ -60,7 +61,7 @@ MATERIAL_COLUMNS = {
 
 
 def plain(value: Any) -> Any:
-    """Turn dates, enumerations and arrays into what JSON has."""
+    """Turn dates, enumerations, arrays and numbers that are none into what JSON has."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -70,13 +71,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if hasattr(value, "tolist"):
-        return value.tolist()
-    return value
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_json(value: Any) -> None:
     """Write JSON to standard output."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, default=str) + "\n")
+    text = json.dumps(plain(value), indent=2, default=str, allow_nan=False)
+    sys.stdout.write(text + "\n")
 
 
 def cell(value: Any) -> str:

@@ -45,8 +45,7 @@ def serve(port: int, *, wants_token: bool, url: str | None) -> None:
     token = secret.get_secret_value() if secret else None
     if wants_token and token is None:
         token = secrets.token_urlsafe(24)
-    if url is not None and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).netloc):
-        raise InputError(f"--url {url!r} must be an address such as https://screening.example.org")
+    url = _checked(url) if url is not None else None
     listener = _listen(port)
     address = url or f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     with closing(listener), closing(open_database(read_only=True)) as database:
@@ -59,6 +58,19 @@ def serve(port: int, *, wants_token: bool, url: str | None) -> None:
             app, log_level="warning", access_log=False, server_header=False, lifespan="off"
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _checked(url: str) -> str:
+    """Check the address that browsers see; without the last slash."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise InputError("--url must be an address such as https://screening.example.org")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise InputError(
+            f"--url {url!r} has more than a host: the links of the pages begin at the root of the "
+            f"host, so give it a name of its own, such as {parts.scheme}://screening.{parts.netloc}"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _bring_up_to_date() -> None:

@@ -13,10 +13,10 @@ from starlette.staticfiles import StaticFiles
 
 from dashboard import assets, optimade
 from dashboard.api.routes import router as api
-from dashboard.errors import register_errors
+from dashboard.errors import ERRORS, register_errors
 from dashboard.pages.downloads import router as downloads
 from dashboard.pages.routes import router as pages
-from dashboard.security import LOCAL_NAMES, SecurityHeaders, TokenGate
+from dashboard.security import LOCAL_NAMES, HeadRequests, SecurityHeaders, TokenGate
 from screening import __version__
 
 if TYPE_CHECKING:
@@ -58,16 +58,17 @@ def create_app(
     )
     app.state.database = database
     app.state.bundle = assets.bundle()
-    app.include_router(api)
-    app.include_router(downloads)
+    app.include_router(api, responses=ERRORS)
+    app.include_router(downloads, responses=ERRORS)
     app.include_router(pages)
     app.mount(optimade.PATH, optimade.create_optimade(database, address))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     register_errors(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM)
     if token:
-        app.add_middleware(TokenGate, token=token)
+        app.add_middleware(TokenGate, token=token, address=address)
     name = urlsplit(address).hostname or LOCAL_NAMES[0]
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, name])
+    app.add_middleware(HeadRequests)
     app.add_middleware(SecurityHeaders)
     return app

@@ -9,10 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from dashboard.api.models import ErrorAnswer
 from dashboard.pages.templating import render
 from screening.errors import DatabaseError, InputError, ScreeningError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI
     from starlette.requests import Request
     from starlette.responses import Response
@@ -27,6 +30,19 @@ TITLES = {
 }
 
 
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer, "description": description}
+    for status, description in (
+        (401, "A token is needed"),
+        (404, "There is no such thing"),
+        (422, "The question cannot be answered as it is"),
+        (503, "The database does not answer"),
+    )
+}
+"""Answers of every address of the API beside its own."""
+FILES = ("/discoveries.csv", "/discoveries.zip")
+
+
 def register_errors(app: FastAPI) -> None:
     """Answer every error of the application."""
 
@@ -36,7 +52,7 @@ def register_errors(app: FastAPI) -> None:
 
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _answer(request, error.status_code, str(error.detail))
+        return _answer(request, error.status_code, str(error.detail), error.headers)
 
     def ours(request: Request, error: Exception) -> Response:
         if isinstance(error, InputError):
@@ -56,8 +72,21 @@ def _explain(item: dict[str, Any]) -> str:
     return f"{name or 'the question'}: {item['msg']}"
 
 
-def _answer(request: Request, status: int, detail: str) -> Response:
-    if request.url.path.startswith("/api/"):
-        return JSONResponse({"detail": detail}, status)
+def _for_programs(request: Request) -> bool:
+    """Whether a program asks: at addresses of data and files, unless it is a browser."""
+    path = request.url.path
+    if path.startswith("/api/"):
+        return True
+    is_file = path in FILES or "/file." in path
+    return is_file and "text/html" not in request.headers.get("accept", "")
+
+
+def _answer(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    if _for_programs(request):
+        return JSONResponse({"detail": detail}, status, headers=headers)
     title = TITLES.get(status, "Something went wrong")
-    return render(request, "error.html.j2", status=status, title=title, detail=detail)
+    page = render(request, "error.html.j2", status=status, title=title, detail=detail)
+    page.headers.update(headers or {})
+    return page

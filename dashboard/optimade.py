@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 
 from screening import __version__
-from screening.errors import DatabaseError
-from stores.filters import filter_parser, literal_transformer
+from screening.errors import DatabaseError, InputError
+from stores.filters import check_bounds, filter_parser, literal_transformer
 from stores.optimade import PREFIX, PROVIDER_FIELDS
 from stores.read_only import ReadingDoor
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from stores import Database
 
 PATH = "/optimade"
+LANDING_PAGE = Path(__file__).parent / "templates" / "optimade.html"
+"""The library's own page asks other hosts for its logo and its style."""
 PUBLISHED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -70,7 +74,10 @@ class Parser:
         from optimade.exceptions import BadRequest
 
         try:
+            check_bounds(text)
             return filter_parser().parse(text)
+        except InputError as error:
+            raise BadRequest(detail=str(error)) from None
         except UnexpectedInput as error:
             where = " ".join(error.get_context(text).split())
             raise BadRequest(detail=f"the filter cannot be read near {where!r}") from None
@@ -115,6 +122,7 @@ def create_optimade(database: Database, address: str) -> ASGIApp:
         insert_test_data=False,
         database_backend="mongomock",
         base_url=address.rstrip("/") + PATH,
+        custom_landing_page=LANDING_PAGE,
         provider={
             "prefix": PREFIX,
             "name": "Screening",
@@ -144,6 +152,8 @@ def create_optimade(database: Database, address: str) -> ASGIApp:
     entries.parser = Parser()
     entries.transformer = literal_transformer(entries.resource_mapper)
     app.add_exception_handler(DatabaseError, _unavailable)
+    app.add_exception_handler(InputError, _refused)
+    app.add_exception_handler(RequestValidationError, _refused)
     return SameHost(app, address)
 
 
@@ -153,6 +163,20 @@ def _unavailable(request: Request, error: Exception) -> Response:
 
     del error
     answer: Response = general_exception(request, RuntimeError("the database does not answer"), 503)
+    return answer
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """Answer 400 to a question that cannot be answered, and say which part of it is wrong."""
+    from optimade.exceptions import BadRequest
+    from optimade.server.exception_handlers import general_exception
+
+    detail = str(error)
+    if isinstance(error, RequestValidationError):
+        detail = "; ".join(
+            f"{item['loc'][-1]}={item['input']!r}: {item['msg']}" for item in error.errors()[:3]
+        )
+    answer: Response = general_exception(request, BadRequest(detail=detail), 400)
     return answer
 
 

@@ -15,6 +15,8 @@ import bson
 import numpy as np
 from pydantic import SecretStr
 
+from screening.errors import mask_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,6 +24,8 @@ ARRAY_LIMIT = 32 * 1024
 """Arrays with more bytes go to GridFS."""
 DOCUMENT_LIMIT = 8 * 1024 * 1024
 """Largest BSON document that is written; MongoDB's own limit is 16 MiB."""
+_TEXTS_OF_ERRORS = frozenset({"reason", "error"})
+"""Fields that hold what an engine or a reader has raised."""
 ARRAY, BLOB, FIELD = "@array", "@blob", "@field"
 
 
@@ -39,7 +43,7 @@ def encode_document(document: dict[str, Any], write: Callable[[str, bytes], None
     -------
     BSON of at most `DOCUMENT_LIMIT` bytes.
     """
-    encoded = {str(key): _encode(value, write) for key, value in document.items()}
+    encoded = {str(key): _encode(_masked(key, value), write) for key, value in document.items()}
     content = bson.encode(encoded)
     if len(content) <= DOCUMENT_LIMIT:
         return content
@@ -53,6 +57,15 @@ def encode_document(document: dict[str, Any], write: Callable[[str, bytes], None
     return content
 
 
+def _masked(key: Any, value: Any) -> Any:
+    """Hide secrets in what may be the text of a foreign exception."""
+    if key in _TEXTS_OF_ERRORS and isinstance(value, str):
+        return mask_secrets(value)
+    if key == "reasons" and isinstance(value, dict):
+        return {mask_secrets(str(reason)): n for reason, n in value.items()}
+    return value
+
+
 def _store(data: bytes, write: Callable[[str, bytes], None]) -> str:
     digest = hashlib.sha256(data).hexdigest()
     write(digest, data)
@@ -61,7 +74,7 @@ def _store(data: bytes, write: Callable[[str, bytes], None]) -> str:
 
 def _encode(value: Any, write: Callable[[str, bytes], None]) -> Any:
     if isinstance(value, dict):
-        return {str(key): _encode(item, write) for key, item in value.items()}
+        return {str(key): _encode(_masked(key, item), write) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_encode(item, write) for item in value]
     if isinstance(value, np.ndarray):

@@ -114,6 +114,21 @@ def _expand_within(query: Any) -> Any:
     return {key: _expand_within(value) for key, value in query.items()}
 
 
+def _decide_type(query: Any) -> Any:
+    """Answer what asks for the ``type`` of an entry: all are structures, and none has the field."""
+    if isinstance(query, list):
+        return [_decide_type(item) for item in query]
+    if not isinstance(query, dict):
+        return query
+    if "type" in query:
+        from mongomock.filtering import filter_applies
+
+        holds = filter_applies({"type": query["type"]}, {"type": "structures"})
+        rest = {key: _decide_type(value) for key, value in query.items() if key != "type"}
+        return rest if holds else {"$nor": [{}]}
+    return {key: _decide_type(value) for key, value in query.items()}
+
+
 def literal_transformer(mapper: Any = None) -> Any:
     """Make a transformer to MongoDB's queries that takes text literally.
 
@@ -122,6 +137,7 @@ def literal_transformer(mapper: Any = None) -> Any:
     mapper
         Names of the fields, for an OPTIMADE server.
     """
+    from optimade.exceptions import BadRequest
     from optimade.filtertransformers.mongo import MongoTransformer
 
     class Transformer(MongoTransformer):
@@ -146,7 +162,11 @@ def literal_transformer(mapper: Any = None) -> Any:
             return super().expression_phrase([*arg[:-1], _explicit(arg[-1])])
 
         def postprocess(self, query: dict[str, Any]) -> Any:
-            return _expand_within(super().postprocess(query))
+            try:
+                processed = super().postprocess(query)
+            except (ValueError, OverflowError) as error:
+                raise BadRequest(detail=f"a value cannot be read: {error}") from None
+            return _decide_type(_expand_within(processed))
 
     return Transformer(mapper=mapper)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from screening.errors import ScreeningError
+from screening.errors import ScreeningError, mask_secrets
 from screening.schemas import Attempt, Provenance, Stage, TaskState, utc_now
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class Ledger:
             TaskState.FINISHED,
             None,
             {
-                "summary": summary,
+                "summary": _without_secrets(summary),
                 "provenance": provenance.model_dump() | {"stage": provenance.stage.value},
             },
         )
@@ -202,7 +202,8 @@ class Ledger:
         text = (
             str(error) if isinstance(error, ScreeningError) else f"{type(error).__name__}: {error}"
         )
-        self._end(claim, TaskState.FAILED, " ".join(text.split())[:500], {})
+        masked = mask_secrets(" ".join(text.split()))[:500]
+        self._end(claim, TaskState.FAILED, masked, {})
 
     def _end(
         self, claim: Claim, state: TaskState, error: str | None, fields: dict[str, Any]
@@ -236,3 +237,9 @@ def stale_tasks(database: Database) -> list[str]:
         "tasks", {"state": TaskState.RUNNING.value}, ["task_key", "state", "owner", "heartbeat"]
     )
     return [row["task_key"] for row in rows if Ledger._free(row)]  # noqa: SLF001 - same module
+
+
+def _without_secrets(summary: dict[str, Any]) -> dict[str, Any]:
+    """Hide secrets in the reasons of a summary: they may be texts of foreign exceptions."""
+    reasons = summary.get("reasons") or {}
+    return {**summary, "reasons": {mask_secrets(reason): n for reason, n in reasons.items()}}

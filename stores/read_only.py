@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from pymongo.errors import OperationFailure
 
 from stores.optimade import COLLECTION
 
@@ -12,7 +15,24 @@ if TYPE_CHECKING:
     from stores.database import Database
 
 FIND_MS = 10_000
+BAD_VALUE = 2
+"""MongoDB's code of a question that cannot be answered, such as an order by two lists."""
 COUNT_MS = 500
+
+
+@contextmanager
+def _askers_fault() -> Iterator[None]:
+    """Answer 400 to a number beyond 64 bits and to an order that MongoDB cannot make."""
+    from optimade.exceptions import BadRequest
+
+    try:
+        yield
+    except OverflowError:
+        raise BadRequest(detail="a number is beyond 64 bits") from None
+    except OperationFailure as error:
+        if error.code != BAD_VALUE:
+            raise
+        raise BadRequest(detail="entries cannot be put into this order") from None
 
 
 class ReadingDoor:
@@ -31,7 +51,7 @@ class ReadingDoor:
     def find(self, *, filter: dict[str, Any] | None = None, **options: Any) -> Iterator[Any]:  # noqa: A002 - pymongo's name
         """Yield documents; one that is sought for longer than `FIND_MS` is an error."""
         options["max_time_ms"] = FIND_MS
-        with self._database.guard():
+        with self._database.guard(), _askers_fault():
             yield from self._collection.find(filter or {}, **options)
 
     def count_documents(self, filter: dict[str, Any], **options: Any) -> int:  # noqa: A002 - pymongo's name
@@ -44,7 +64,8 @@ class ReadingDoor:
         """
         if not filter:
             return self.estimated_document_count()
-        return self._collection.count_documents(filter, **{**options, "maxTimeMS": COUNT_MS})
+        with _askers_fault():
+            return self._collection.count_documents(filter, **{**options, "maxTimeMS": COUNT_MS})
 
     def estimated_document_count(self) -> int:
         """Count all documents, as the server's own books have it."""

@@ -12,7 +12,7 @@ def guarded(filled):
     from dashboard.app import create_app
 
     app = create_app(filled, token=TOKEN, address="https://screening.example.org")
-    return TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
+    return TestClient(app, base_url="https://127.0.0.1", follow_redirects=False)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,18 @@ def test_errors_do_not_tell_where_the_database_is(filled, monkeypatch):
     answer = client.get("/optimade/v1/structures")
     assert answer.status_code == 503
     assert "secret-host" not in answer.text
+
+
+def test_the_cookie_is_of_one_dashboard_and_needs_tls_where_there_is_tls(filled):
+    from fastapi.testclient import TestClient
+
+    from dashboard.app import create_app
+
+    cookies = {}
+    for address in ("https://screening.example.org", "http://127.0.0.1:1", "http://127.0.0.1:2"):
+        app = create_app(filled, token=TOKEN, address=address)
+        browser = TestClient(app, base_url=address, follow_redirects=False)
+        cookies[address] = browser.get(f"/?token={TOKEN}").headers["set-cookie"]
+        assert browser.get("/").status_code == 200
+    assert len({text.partition("=")[0] for text in cookies.values()}) == 3
+    assert ["Secure" in text for text in cookies.values()] == [True, False, False]

@@ -73,3 +73,12 @@ def test_enumerations_are_texts_and_secrets_are_refused():
     assert round_trip({"stage": Stage.RELAX}, Files()) == {"stage": "relax"}
     with pytest.raises(TypeError, match="secret"):
         encode_document({"password": SecretStr("x")}, Files().write)
+
+
+def test_reasons_and_errors_hide_what_an_exception_quoted():
+    text = "RuntimeError: mongodb://user:secretpw@db.example/ token=abc123"
+    document = {"reason": text, "relaxation": {"reason": text}, "reasons": {text: 2}, "n": text}
+    stored = bson.decode(encode_document(document, lambda *_: None))
+    assert "secretpw" not in str({name: stored[name] for name in stored if name != "n"})
+    assert "abc123" not in stored["relaxation"]["reason"]
+    assert "db.example" in stored["reason"]
