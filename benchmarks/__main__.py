@@ -92,6 +92,13 @@ BENCHMARKS = {
     "gpaw": Benchmark(
         "gpaw", 6, "crystals", "lattice constants of GPAW, against published ones", unasked=False
     ),
+    "potentials": Benchmark(
+        "potentials",
+        60,
+        "crystals of each file",
+        "time of an evaluation, and errors on labelled files",
+        unasked=False,
+    ),
     "resume": Benchmark(
         "resume", 10, "kills", "a killed campaign, against an undisturbed one", unasked=False
     ),

@@ -5,9 +5,11 @@ from contextlib import redirect_stdout
 from io import StringIO
 
 import numpy as np
+import pandas as pd
 import pytest
+from ase.build import bulk
 
-from benchmarks import maps, peers
+from benchmarks import maps, peers, potentials
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.harness import race
 from benchmarks.inputs import crystals, matgan, mixed_compositions
@@ -165,3 +167,25 @@ def test_maps_have_the_fitness_of_the_authors_way():
     assert len(agree) == len(maps.CRYSTALS) == len(report.rows)
     assert all(check.passed for check in agree), agree
     assert all(row.ratio.median > 100 for row in report.rows)
+
+
+def test_potentials_that_are_here_are_timed_and_measured(monkeypatch, tmp_path):
+    crystal = bulk("Cu", "fcc", 3.6)
+    row = {
+        "material_id": "copper",
+        "formula": "Cu",
+        "atomic_numbers": crystal.numbers,
+        "lattice": crystal.cell.array.ravel(),
+        "frac_coords": np.zeros(3),
+        "bulk_modulus_vrh": 140.0,
+    }
+    pd.DataFrame([row]).to_parquet(tmp_path / "moduli.parquet")
+    monkeypatch.setenv("SCREENING_BENCHMARK_FILES", str(tmp_path / "moduli.parquet"))
+    monkeypatch.setattr(potentials, "engine_names", lambda: ("chgnet", "emt"))
+    monkeypatch.setattr(potentials, "JUDGES", ("nequix-oam-1", "chgnet"))
+    monkeypatch.setattr(potentials, "BATCH", 4)
+    report = potentials.run(1, seed=0, repeats=1)
+    assert report.passed
+    assert report.figures["chgnet, ms of an evaluation"] > 0
+    assert report.figures["moduli.parquet: chgnet, elastic.n"] == 1
+    assert not any("emt" in name or "nequix" in name for name in report.figures)

@@ -114,7 +114,7 @@ class NequixEngine(BatchEngine[PairList]):
         max_cost: int | None = None,
         skin: float = 0.5,
     ) -> None:
-        super().__init__(name, device, max_cost or (600 if device == "cpu" else 50_000))
+        super().__init__(name, device, max_cost or (2_400 if device == "cpu" else 50_000))
         dtype = torch.float64 if double else torch.float32
         weights = {
             key: torch.from_numpy(array).to(self.device, dtype) for key, array in arrays.items()

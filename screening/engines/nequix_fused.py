@@ -63,8 +63,8 @@ class _Messages(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        slopes = tuple(torch.from_numpy(np.zeros_like(table)) for table in ctx.tables)
-        arrays = tuple(slope.numpy() for slope in slopes)
+        x, weights, couplings = (np.zeros_like(table) for table in ctx.tables)
         gradient = _array(gradients[0])
-        kernels.backward(ctx.tables, ctx.ends, _table(ctx.layer), gradient, arrays)
+        kernels.backward(ctx.tables, ctx.ends, _table(ctx.layer), gradient, (x, weights, couplings))
+        slopes = (torch.from_numpy(slope) for slope in (x, weights, couplings))
         return (*slopes, None, None)

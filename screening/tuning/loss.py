@@ -31,6 +31,8 @@ STEP = 0.01
 """Largest displacement of the central difference (Angstrom)."""
 BEND_ENERGY, BEND_FORCE = 0.01, 0.02
 """Errors (eV/atom, eV/Angstrom) from which on the loss grows linearly."""
+BATCH = 16
+"""Crystals in a pass without derivatives."""
 FIXED = ("atom_energies",)
 
 
@@ -90,6 +92,16 @@ class TunedNetwork(nn.Module):
         batch = self.batch(crystals)
         total = self.energies(batch, torch.from_numpy(batch.vectors), len(crystals))
         return total / torch.tensor([len(crystal) for crystal in crystals])
+
+
+def network_energies(network: TunedNetwork, crystals: Sequence[Crystal]) -> NDArray[np.float64]:
+    """Energies of crystals that the network can evaluate (eV/atom), without any derivative."""
+    energies = np.zeros(len(crystals))
+    with torch.no_grad():
+        for first in range(0, len(crystals), BATCH):
+            group = crystals[first : first + BATCH]
+            energies[first : first + len(group)] = network(group).numpy()
+    return energies
 
 
 def tuning_loss(

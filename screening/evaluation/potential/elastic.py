@@ -6,6 +6,7 @@ Stresses at small strains of the relaxed crystal, the atoms relaxed at each stra
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def measure_elastic(subject: Subject, table: pd.DataFrame) -> dict[str, Any]:
     crystals = subject.crystals(table)
     for done, crystal in enumerate(crystals):
         report("elastic moduli", done, len(crystals), detail=subject.engine.name)
-        rows.append(subject.remembered("elastic", crystal, lambda c=crystal: _moduli(subject, c)))
+        rows.append(subject.remembered("elastic", crystal, partial(_moduli, subject, crystal)))
     report("elastic moduli", len(crystals), len(crystals), detail=subject.engine.name)
     result: dict[str, Any] = {
         "n": sum(row["bulk"] is not None for row in rows),

@@ -113,7 +113,8 @@ def evaluate_potential(request: EvaluateRequest) -> dict[str, Any]:
                 largest=options.largest or None,
             )
             result[name] = {"source": engine_id(name)} | _measure(subject, table, labels)
-    return plain_metrics(result) | {"tables": [_summary(result, engines)]}
+    plain: dict[str, Any] = plain_metrics(result)
+    return plain | {"tables": [_summary(result, engines)]}
 
 
 def _engines(names: str) -> list[str]:
@@ -141,7 +142,8 @@ def _labelled(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     if not present:
         return table.iloc[:0]
     values = table[present].to_numpy(dtype=np.float64)
-    return table[np.isfinite(values).any(axis=1)]
+    labelled: pd.DataFrame = table[np.isfinite(values).any(axis=1)]
+    return labelled
 
 
 def _milliseconds(engine: Engine, crystals: list[Crystal]) -> float:

@@ -6,6 +6,7 @@ maximum of the density of states.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def measure_phonons(subject: Subject, table: pd.DataFrame) -> dict[str, Any]:
     for done, crystal in enumerate(crystals):
         report("phonon peaks", done, len(crystals), detail=subject.engine.name)
         if subject.largest is None or len(crystal) <= subject.largest:
-            rows.append(subject.remembered("phonon", crystal, lambda c=crystal: _peak(subject, c)))
+            rows.append(subject.remembered("phonon", crystal, partial(_peak, subject, crystal)))
         else:
             rows.append({"peak": None, "reason": "left out: too many atoms"})
     report("phonon peaks", len(crystals), len(crystals), detail=subject.engine.name)

@@ -20,6 +20,7 @@ CATIONS, ANIONS = ("Na", "Cu", "Ti", "Al", "Ba", "O", "Cl"), ("C", "Si")
 NUMBERS = {"Na": 11, "Cu": 29, "Ti": 22, "Al": 13, "Ba": 56, "O": 8, "Cl": 17, "C": 6, "Si": 14}
 OPTIONS = {
     "start": "nequix-oam-1", "sample": "60", "replay": "8", "terms": "40", "test": "6",
+    "validation": "4",
     "test_fraction": "0.2", "epochs": "2", "batch_size": "8", "learning_rate": "0.002", "ema": "0",
 }  # fmt: skip
 
