@@ -11,26 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import (
-    bank,
-    campaign,
-    compare,
-    config,
-    dashboard,
-    data,
-    database,
-    potentials,
-    predict,
-    pressure,
-    references,
-    report,
-    train,
-    validate,
-)
+from cli.commands import LazyCommands
 from screening.errors import ScreeningError, mask_secrets
 
 app = typer.Typer(
     name="screening",
+    cls=LazyCommands,
     help="Discover crystals: compositions, structures, relaxation, hulls, phonons, DFT; "
     "every intermediate in MongoDB.",
     no_args_is_help=True,
@@ -38,24 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (
-    campaign,
-    predict,
-    data,
-    report,
-    dashboard,
-    references,
-    bank,
-    train,
-    compare,
-    validate,
-):
-    module.register(app)
-app.add_typer(database.app, name="db")
-app.add_typer(config.app, name="config")
-app.add_typer(pressure.app, name="pressure")
-app.add_typer(potentials.app, name="potentials")
-
 _debug = {"on": False}
 
 

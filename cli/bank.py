@@ -17,11 +17,6 @@ SHOWN = 20
 """Refused structures that are listed one by one."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(group, name="bank")
-
-
 @group.command("add")
 def add(
     source: Annotated[

@@ -12,12 +12,6 @@ from cli.types import CampaignName, CsvFlag, JsonFlag, Quiet
 Launcher = Annotated[str, typer.Option("--launcher", help="local or fireworks.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (init, run, resume, status):
-        app.command()(command)
-
-
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path(),
     full: Annotated[bool, typer.Option("--full", help="Write every section and value.")] = False,
@@ -54,7 +48,7 @@ def run(
     check: Annotated[bool, typer.Option("--check", help="Only check the file.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a campaign; what is finished already is not done again."""
+    """Run a campaign. Completed tasks are skipped."""
     from flows.config import load_campaign
 
     campaign = load_campaign(file)
@@ -74,7 +68,7 @@ def resume(
     launcher: Launcher = "local",
     quiet: Quiet = False,
 ) -> None:
-    """Go on with a campaign that was interrupted."""
+    """Resume an interrupted campaign."""
     from flows.campaign import CampaignMaker
     from makers.fields import build_maker
     from stores import open_database

@@ -18,11 +18,6 @@ MEANS = {
 }  # fmt: skip
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(compare)
-
-
 def compare(
     reference: Annotated[Path, typer.Argument(help="True crystal: a file, or a folder of files.")],
     predicted: Annotated[Path, typer.Argument(help="Predicted: a file, or a folder of files.")],

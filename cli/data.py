@@ -30,14 +30,6 @@ DEFAULTS = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(query)
-    app.command("show")(show_document)
-    app.command()(lineage)
-    app.command()(export)
-
-
 def query(
     filter_text: Annotated[
         str,

@@ -44,11 +44,6 @@ COLUMNS_AT_PRESSURE = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(predict)
-
-
 def predict(
     formula: Annotated[str, typer.Argument(help="Composition, such as Li3MnS4.")],
     methods: Annotated[

@@ -21,11 +21,6 @@ Chemsys = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(group, name="references")
-
-
 @group.command("import")
 def import_references(
     source: Annotated[

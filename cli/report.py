@@ -11,11 +11,6 @@ import typer
 from cli.types import CampaignName
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(report)
-
-
 def report(
     campaign: CampaignName = None,
     out: Annotated[

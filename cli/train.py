@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from screening.training.request import EvaluateRequest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(train)
-    app.command()(evaluate)
-
-
 def train(
     model: Annotated[
         str,

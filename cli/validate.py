@@ -27,11 +27,6 @@ COLUMNS = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(validate)
-
-
 def validate(
     identifiers: Annotated[
         list[str] | None,

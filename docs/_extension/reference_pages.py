@@ -104,14 +104,13 @@ def _fields(title: str, maker: Any, skipped: dict[str, Any]) -> Iterator[str]:
 
 def commands() -> Iterator[str]:
     """Write the help of every command."""
-    import typer
-
-    from cli.app import app
+    from cli.commands import COMMANDS, load_command
 
     yield "# Commands"
     yield ""
     yield "`screening COMMAND --help` prints the same."
-    yield from _commands(typer.main.get_command(app), "screening")
+    for name in sorted(COMMANDS):
+        yield from _commands(load_command(name), f"screening {name}")
 
 
 def _commands(command: Any, path: str) -> Iterator[str]:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from cli.commands import COMMANDS, load_command
+
 
 def modules_after(arguments, **environment):
     code = (
@@ -36,3 +38,17 @@ def test_help_imports_nothing_heavy():
 @pytest.mark.parametrize("arguments", [["status"], ["query", "nelements=2"], ["db", "status"]])
 def test_looking_things_up_does_not_import_torch(mongo, arguments):
     assert not modules_after(arguments) & {"torch", "chgnet", "sklearn", "lightgbm"}
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_the_table_shows_the_help_of_the_command(name):
+    command = load_command(name)
+    assert command.name == name
+    summary = " ".join(command.help.split("\n\n")[0].split())
+    assert summary == COMMANDS[name].help
+
+
+def test_a_command_that_does_not_exist_names_the_nearest(screening):
+    code, _, error = screening("predic")
+    assert code == 2
+    assert "predict" in error
