@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from screening import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Sized
     from types import ModuleType
@@ -216,8 +218,6 @@ VERSIONS = ("numpy", "numba", "pymatgen")
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
     """Versions of this project and of packages."""
-    from screening import __version__
-
     found = {"crystal-screening": __version__}
     for package in (*VERSIONS, *packages):
         try:

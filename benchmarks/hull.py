@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.harness import Report, race, require
 from screening.composition import CompositionArray
+from screening.elements import symbols
 from screening.energy import EnergyModel
 from screening.generation import make_generator
 from screening.hull import HullOptions, PhaseEntry, build_hull, energies_above
@@ -100,8 +101,6 @@ def _entries(n: int, seed: int) -> list[PhaseEntry]:
 
 
 def _composition(numbers: list[int], counts: list[int]) -> dict[str, float]:
-    from screening.elements import symbols
-
     return {symbols()[z]: float(n) for z, n in zip(numbers, counts, strict=True) if z}
 
 

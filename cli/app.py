@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import signal
 import sys
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.commands import LazyCommands
+from cli.logs import set_up_logs
 from screening.errors import ScreeningError, mask_secrets
 
 app = typer.Typer(
@@ -50,7 +52,6 @@ def options(
     """Set what holds for all commands."""
     del version
     _debug["on"] = debug
-    from cli.logs import set_up_logs
 
     set_up_logs(debug=debug)
     _find_potentials()
@@ -116,8 +117,6 @@ def _unexpected(error: Exception) -> int:
 
 
 def _os_error(error: OSError) -> str:
-    import errno
-
     if error.errno == errno.ENOSPC:
         return "the disk is full: free some space, then `screening resume`"
     return f"{error.strerror or error}: {error.filename or ''}".strip(": ")

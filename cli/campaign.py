@@ -6,8 +6,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
+from cli import summary
+from cli.formatting import console
+from cli.progress import stage_bars
+from cli.summary import print_campaign
 from cli.types import CampaignName, CsvFlag, JsonFlag, Quiet
+from flows.campaign import CampaignMaker
+from flows.config import EXAMPLE, load_campaign
+from flows.launch import run_campaign, submit_campaign
+from makers.fields import build_maker
+from screening.errors import InputError
+from stores import open_database
+from stores.queries.documents import find_campaign
 
 Launcher = Annotated[str, typer.Option("--launcher", help="local or fireworks.")]
 
@@ -18,12 +30,6 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
     """Write an example campaign.yaml to start from."""
-    from rich.markup import escape
-
-    from cli.formatting import console
-    from flows.config import EXAMPLE
-    from screening.errors import InputError
-
     path = folder / "campaign.yaml"
     if path.exists() and not force:
         raise InputError(f"{path} exists: use --force to replace it")
@@ -49,8 +55,6 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a campaign. Completed tasks are skipped."""
-    from flows.config import load_campaign
-
     campaign = load_campaign(file)
     campaign.check()
     if check:
@@ -69,19 +73,11 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Resume an interrupted campaign."""
-    from flows.campaign import CampaignMaker
-    from makers.fields import build_maker
-    from stores import open_database
-    from stores.queries.documents import find_campaign
-
     document = find_campaign(open_database(), campaign)
     _launch(build_maker(CampaignMaker, document.config), launcher, quiet=quiet)
 
 
 def _launch(campaign: object, launcher: str, *, quiet: bool) -> None:
-    from flows.campaign import CampaignMaker
-    from screening.errors import InputError
-
     assert isinstance(campaign, CampaignMaker)
     if launcher == "local":
         _run_here(campaign, quiet=quiet)
@@ -92,14 +88,6 @@ def _launch(campaign: object, launcher: str, *, quiet: bool) -> None:
 
 
 def _run_here(campaign: object, *, quiet: bool) -> None:
-    from rich.markup import escape
-
-    from cli.formatting import console
-    from cli.progress import stage_bars
-    from cli.summary import print_campaign
-    from flows.campaign import CampaignMaker
-    from flows.launch import run_campaign
-    from stores import open_database
 
     assert isinstance(campaign, CampaignMaker)
     with stage_bars(quiet=quiet):
@@ -114,11 +102,6 @@ def _run_here(campaign: object, *, quiet: bool) -> None:
 
 
 def _submit(campaign: object) -> None:
-    from rich.markup import escape
-
-    from cli.formatting import console
-    from flows.campaign import CampaignMaker
-    from flows.launch import submit_campaign
 
     assert isinstance(campaign, CampaignMaker)
     document, fireworks = submit_campaign(campaign)
@@ -139,10 +122,6 @@ def status(
     as_csv: CsvFlag = False,
 ) -> None:
     """Show all campaigns, or the funnel, tasks and failures of one."""
-    from cli import summary
-    from stores import open_database
-    from stores.queries.documents import find_campaign
-
     database = open_database()
     if campaign is None:
         summary.print_campaigns(database, as_json=as_json, as_csv=as_csv)

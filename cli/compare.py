@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.formatting import console, print_json, show
 from cli.types import JsonFlag
+from screening.engines.registry import make_engine
+from screening.errors import InputError
+from screening.metrics import pairing
+from screening.metrics.compare import LEGACY, METRICS
+from screening.metrics.compare import compare as compare_crystals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +37,6 @@ def compare(
     as_json: JsonFlag = False,
 ) -> None:
     """Compare predicted crystals with the true ones by all metrics (docs/metrics.md)."""
-    from cli.formatting import print_json
-    from screening.engines.registry import make_engine
-    from screening.errors import InputError
-    from screening.metrics import pairing
-
     if engine and not legacy:
         raise InputError("--engine is for the energies of --legacy: give both or none")
     targets = pairing.read_targets(reference, predicted)
@@ -57,9 +58,6 @@ def compare(
 
 def _one(target: Any, files: tuple[Path, Path], *, legacy: bool, engine: Any) -> dict[str, Any]:
     """Compare two structures; two CIF files also row by row."""
-    from screening.errors import InputError
-    from screening.metrics.compare import compare as compare_crystals
-
     read = target.predictions[0]
     if read.structure is None:
         raise InputError(f"the prediction {read.label} {read.reason}")
@@ -73,9 +71,6 @@ def _one(target: Any, files: tuple[Path, Path], *, legacy: bool, engine: Any) ->
 
 
 def _print_row(row: Mapping[str, Any]) -> None:
-    from cli.formatting import show
-    from screening.metrics.compare import LEGACY, METRICS
-
     show(
         [
             {
@@ -93,8 +88,6 @@ def _print_row(row: Mapping[str, Any]) -> None:
 
 
 def _print_summary(summary: Mapping[str, Any]) -> None:
-    from cli.formatting import console, show
-
     console.print(
         f"{summary['n_references']} references, {summary['n_predictions']} predictions, "
         f"{summary['n_unreadable']} of them unreadable",

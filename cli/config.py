@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
+from cli.formatting import errors, show
 from cli.types import CsvFlag, JsonFlag
+from db_config import get_settings
+from db_config.files import effective_launchpad, environment, launchpad_path, stray_config
+from db_config.settings import load_settings
+from stores import open_database
 
 app = typer.Typer(help="Settings of this machine.", no_args_is_help=True)
 
@@ -16,9 +21,6 @@ app = typer.Typer(help="Settings of this machine.", no_args_is_help=True)
 @app.command("show")
 def show_settings(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     """Show each setting, its value and where it came from; secrets are hidden."""
-    from cli.formatting import show
-    from db_config.settings import load_settings
-
     settings, origins = load_settings()
     rows = []
     for name, field in type(settings).model_fields.items():
@@ -46,10 +48,6 @@ def show_environment(
     FireWorks reads a FW_config.yaml of the working folder, or of ~/.fireworks, before these
     variables. Where there is one, a warning names it and the options that overrule it.
     """
-    from db_config import get_settings
-    from db_config.files import effective_launchpad, environment, launchpad_path, stray_config
-    from stores import open_database
-
     open_database()  # writes the files
     settings = get_settings()
     variables = environment(settings)
@@ -63,8 +61,6 @@ def show_environment(
 
 def _warn_of(stray: Path, launchpad: Path) -> None:
     """Say on standard error that FireWorks will use another LaunchPad."""
-    from cli.formatting import errors
-
     file = shlex.quote(str(launchpad))
     errors.print(
         f"warning: FireWorks reads {stray} first, so lpad, rlaunch and qlaunch will use another "

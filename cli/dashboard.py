@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli.serving import serve
+
 
 def dashboard(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=0, max=65535)] = 8050,
@@ -19,6 +21,4 @@ def dashboard(
     ] = None,
 ) -> None:
     """Serve campaigns, discoveries and models as web pages, JSON and OPTIMADE (read-only)."""
-    from cli.serving import serve
-
     serve(port, wants_token=token, url=url)

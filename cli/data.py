@@ -6,8 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
+from rich.tree import Tree
 
+from cli.export import write_structures
+from cli.formatting import (
+    cell,
+    console,
+    errors,
+    material_columns,
+    material_notes,
+    material_row,
+    print_json,
+    show,
+)
 from cli.types import CsvFlag, JsonFlag
+from screening.errors import InputError
+from stores import open_database
+from stores.queries import lineage as module
+from stores.queries.documents import CURRENT, MATERIAL_FIELDS, count, find
+from stores.queries.lineage import get_document
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -50,18 +68,6 @@ def query(
     as_csv: CsvFlag = False,
 ) -> None:
     """List materials (or candidates, structures) that match a filter."""
-    from cli.formatting import (
-        console,
-        errors,
-        material_columns,
-        material_notes,
-        material_row,
-        show,
-    )
-    from screening.errors import InputError
-    from stores import open_database
-    from stores.queries.documents import CURRENT, MATERIAL_FIELDS, find
-
     if collection not in DEFAULTS:
         raise InputError(f"--in {collection!r} must be one of {sorted(DEFAULTS)}")
     order, fields = DEFAULTS[collection]
@@ -94,9 +100,6 @@ def query(
 
 def _replaced(filter_text: str, *, shown: bool) -> list[str]:
     """Say of an empty list that all that match have been replaced."""
-    from stores import open_database
-    from stores.queries.documents import count
-
     n = 0 if shown else count(open_database(), filter_text)
     return [f"{n} that match have been replaced: --superseded lists them"] if n else []
 
@@ -105,10 +108,6 @@ def show_document(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="Any identifier.")],
 ) -> None:
     """Print one document as JSON (arrays are left out)."""
-    from cli.formatting import print_json
-    from stores import open_database
-    from stores.queries.lineage import get_document
-
     _, row = get_document(open_database(), identifier)
     print_json(row)
 
@@ -120,10 +119,6 @@ def lineage(
     as_json: JsonFlag = False,
 ) -> None:
     """Walk back from a discovery to the sample that it came from."""
-    from cli.formatting import console, print_json
-    from stores import open_database
-    from stores.queries import lineage as module
-
     node = module.lineage(open_database(), identifier)
     if as_json:
         print_json(node.as_dict())
@@ -132,10 +127,6 @@ def lineage(
 
 
 def _tree(node: LineageNode, parent: Tree | None = None) -> Tree:
-    from rich.markup import escape
-    from rich.tree import Tree
-
-    from cli.formatting import cell
 
     facts = "\n".join(
         f"  {name}: {escape(cell(value))}"
@@ -167,9 +158,5 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder.")] = Path("export"),
 ) -> None:
     """Write structures to files."""
-    from cli.export import write_structures
-    from cli.formatting import console
-    from stores import open_database
-
     paths = write_structures(open_database(), identifiers or [], filter_text, file_format, out)
     console.print(f"wrote {len(paths)} files to {out}", markup=False)

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
+from cli.formatting import console, errors, show
 from cli.types import CsvFlag, JsonFlag
+from db_config import get_settings
+from db_config.mongod import EmbeddedServer
+from screening.errors import ScreeningError
+from stores import open_database
+from stores.collections import COLLECTIONS
+from stores.doctor import examine
+from stores.repair import repair
 
 app = typer.Typer(help="The database: status, start, stop, doctor.", no_args_is_help=True)
 
@@ -14,10 +22,6 @@ app = typer.Typer(help="The database: status, start, stop, doctor.", no_args_is_
 @app.command()
 def status(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     """Show where the database is and what it holds."""
-    from cli.formatting import console, show
-    from stores import open_database
-    from stores.collections import COLLECTIONS
-
     database = open_database()
     rows = [{"collection": name, "documents": database.count(name)} for name in COLLECTIONS]
     if not (as_json or as_csv):
@@ -33,9 +37,6 @@ def status(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
 @app.command()
 def start() -> None:
     """Start the embedded server and let it run (for FireWorks workers on this machine)."""
-    from cli.formatting import console
-    from stores import open_database
-
     database = open_database(keep=True)
     if database.settings.mongo_uri is not None:
         console.print(f"nothing to start: the settings name the server at {database.where}")
@@ -49,10 +50,6 @@ def start() -> None:
 @app.command()
 def stop() -> None:
     """Stop the embedded server."""
-    from cli.formatting import console
-    from db_config import get_settings
-    from db_config.mongod import EmbeddedServer
-
     stopped = EmbeddedServer(get_settings()).stop()
     console.print("stopped" if stopped else "it was not running")
 
@@ -66,12 +63,6 @@ def doctor(
     as_csv: CsvFlag = False,
 ) -> None:
     """Check server, indexes, blobs, tasks, checkpoints and engines; say how to fix each."""
-    from cli.formatting import console, errors, show
-    from screening.errors import ScreeningError
-    from stores import open_database
-    from stores.doctor import examine
-    from stores.repair import repair
-
     if fix:
         place = errors if as_json or as_csv else console
         for line in repair(open_database()):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pymatgen.core import Structure
+
+from dashboard.exports import crystal_text
 from screening.errors import InputError
 from stores.queries.documents import CURRENT, MAX_PAGE, find
 from stores.queries.lineage import get_document
@@ -76,9 +79,6 @@ def _matching(database: Database, filter_text: str) -> list[str]:
 
 
 def _write(database: Database, identifier: str, file_format: str, folder: Path) -> Path:
-    from pymatgen.core import Structure
-
-    from dashboard.exports import crystal_text
 
     _, row = get_document(database, identifier)
     if "structure" not in row:

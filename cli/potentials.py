@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
+from cli.formatting import console, show
+from cli.progress import stage_bars
 from cli.types import CsvFlag, JsonFlag, Quiet
+from screening.engines.potentials import add as add_file
+from screening.engines.potentials import file_hash, potential, potential_folder, source_id, survey
+from screening.engines.potentials import verify as verify_files
+from screening.engines.potentials_fetch import fetch as fetch_file
+from screening.errors import EngineError
 
 app = typer.Typer(no_args_is_help=True, help="Weights of potentials that others publish.")
 COLUMNS = {
@@ -24,9 +31,6 @@ COLUMNS = {
 @app.command("list")
 def list_potentials(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     """List the potentials that are known, with licence and origin, and which are here."""
-    from cli.formatting import show
-    from screening.engines.potentials import potential_folder, survey
-
     title = f"potentials in {potential_folder()}"
     show(survey(), COLUMNS, title=title, as_json=as_json, as_csv=as_csv)
 
@@ -39,8 +43,6 @@ def add(
     ] = None,
 ) -> None:
     """Copy a file of weights to your potentials, after checking what it is."""
-    from screening.engines.potentials import add as add_file
-
     entry, path = add_file(file, name)
     _say(entry.name, path)
 
@@ -54,9 +56,6 @@ def fetch(
     quiet: Quiet = False,
 ) -> None:
     """Download weights from their authors' public place; an interrupted download goes on."""
-    from cli.progress import stage_bars
-    from screening.engines.potentials_fetch import fetch as fetch_file
-
     with stage_bars(quiet=quiet):
         entry, path = fetch_file(name, sha256)
     _say(entry.name, path)
@@ -65,10 +64,6 @@ def fetch(
 @app.command("verify")
 def verify(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     """Check that the files of your potentials are those of their authors and can be read."""
-    from cli.formatting import show
-    from screening.engines.potentials import verify as verify_files
-    from screening.errors import EngineError
-
     rows = verify_files()
     columns = {"name": "engine", "state": "state", "sha256": "SHA-256", "file": "file"}
     show(rows, columns, as_json=as_json, as_csv=as_csv)
@@ -78,9 +73,6 @@ def verify(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
 
 
 def _say(name: str, path: Path) -> None:
-    from cli.formatting import console
-    from screening.engines.potentials import file_hash, potential, source_id
-
     entry = potential(name)
     console.print(
         f"{name}: {path}, SHA-256 {file_hash(path)[:12]}, licence {entry.licence}, "

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.formatting import console, print_json, show
+from cli.progress import stage_bars
 from cli.types import JsonFlag, Quiet
+from screening.errors import InputError
+from screening.pressure import compression
+from screening.pressure.references import check_equations_of_state
+from screening.readers.files import read_structures
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -44,10 +51,6 @@ def transitions(
     quiet: Quiet = False,
 ) -> None:
     """Relax phases at pressures, and find where one follows another by enthalpy."""
-    from cli.formatting import console, print_json, show
-    from cli.progress import stage_bars
-    from screening.pressure import compression
-
     grid = _pressures(pressures)
     phases = _phases(files)
     with stage_bars(quiet=quiet or as_json):
@@ -80,10 +83,6 @@ def equations_of_state(
     quiet: Quiet = False,
 ) -> None:
     """Compare equations of state of a potential with measured ones."""
-    from cli.formatting import console, print_json, show
-    from cli.progress import stage_bars
-    from screening.pressure.references import check_equations_of_state
-
     names = tuple(name.strip() for name in crystals.split(",") if name.strip())
     with stage_bars(quiet=quiet or as_json):
         result = check_equations_of_state(engine, names=names)
@@ -104,8 +103,6 @@ def equations_of_state(
 
 def _pressures(text: str) -> list[float]:
     """Read ``0,5,10`` or ``FROM:TO:STEP``."""
-    from screening.errors import InputError
-
     try:
         if ":" in text:
             first, last, step = (float(part) for part in text.split(":"))
@@ -118,9 +115,6 @@ def _pressures(text: str) -> list[float]:
 
 def _phases(files: list[Path]) -> dict[str, Structure]:
     """Read one structure of each file; all must have one composition."""
-    from screening.errors import InputError
-    from screening.readers.files import read_structures
-
     phases: dict[str, Any] = {}
     for file in files:
         read = next(iter(read_structures(file)))
@@ -140,8 +134,6 @@ def _phases(files: list[Path]) -> dict[str, Structure]:
 
 def _rows(found: Compression) -> list[dict[str, Any]]:
     """List enthalpies (eV/atom) and volumes (Angstrom^3/atom) by pressure; None where it failed."""
-    from math import isfinite
-
     rows = []
     for column, pressure in enumerate(found.pressures.tolist()):
         row: dict[str, Any] = {"pressure": pressure}

@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
+from cli.formatting import console
 from cli.types import CampaignName
+from dashboard.report import write_report
+from db_config import get_settings
+from screening.checkpoints import set_checkpoint_folder
+from stores import open_database
+from stores.queries.documents import find_campaign
 
 
 def report(
@@ -19,15 +26,6 @@ def report(
     top: Annotated[int, typer.Option(help="Crystals with pictures.", min=0, max=200)] = 12,
 ) -> None:
     """Write the report of a campaign: funnel, hull, crystals, phonons, provenance."""
-    from rich.markup import escape
-
-    from cli.formatting import console
-    from dashboard.report import write_report
-    from db_config import get_settings
-    from screening.checkpoints import set_checkpoint_folder
-    from stores import open_database
-    from stores.queries.documents import find_campaign
-
     set_checkpoint_folder(get_settings().checkpoint_dir)
     database = open_database()
     document = find_campaign(database, campaign)

@@ -7,7 +7,11 @@ import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from cli.formatting import console
+from db_config import get_settings
 from screening.errors import DatabaseError, InputError
+from stores import close_database, open_database
+from stores.optimade import build_optimade
 
 LOOPBACK = "127.0.0.1"
 
@@ -37,9 +41,6 @@ def serve(port: int, *, wants_token: bool, url: str | None) -> None:
         raise InputError(
             f"the dashboard needs {error.name!r}: pip install 'crystal-screening[dashboard]'"
         ) from None
-    from cli.formatting import console
-    from db_config import get_settings
-    from stores import open_database
 
     secret = get_settings().dashboard_token
     token = secret.get_secret_value() if secret else None
@@ -78,9 +79,6 @@ def _bring_up_to_date() -> None:
 
     Campaigns do so when they end; this is for databases of before, and for structures.
     """
-    from stores import close_database, open_database
-    from stores.optimade import build_optimade
-
     try:
         build_optimade(open_database())
     except DatabaseError:

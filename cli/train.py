@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.formatting import console, errors, plain, print_json, show
+from cli.progress import stage_bars
 from cli.types import DataOption, Quiet, SeedOption, SetOption, parse_settings
-from screening.training.registry import EVALUATORS, TRAINERS
+from dashboard.figures import model_figures
+from dashboard.figures.contact_maps import draw_maps
+from dashboard.figures.pictures import write_pngs
+from db_config import get_settings
+from screening.checkpoints import read_card, set_checkpoint_folder
+from screening.errors import InputError
+from screening.evaluation.alphacrystal.from_composition import measure_matches
+from screening.training import registry
+from screening.training.registry import EVALUATORS, MEASURED, TRAINERS
+from screening.training.request import EvaluateRequest, TrainRequest
 
 if TYPE_CHECKING:
     from screening.training.request import EvaluateRequest
@@ -40,13 +52,6 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a model and save its checkpoint: weights and a card."""
-    from cli.formatting import console, print_json
-    from cli.progress import stage_bars
-    from db_config import get_settings
-    from screening.checkpoints import set_checkpoint_folder
-    from screening.training import registry
-    from screening.training.request import TrainRequest
-
     set_checkpoint_folder(get_settings().checkpoint_dir)
     options = parse_settings(settings) | ({"engine": engine} if engine else {})
     folder = out or get_settings().checkpoint_dir / registry.checkpoint_name(model, options)
@@ -100,13 +105,6 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on data that it has not seen; prints JSON, or tables of `generators`."""
-    from cli.progress import stage_bars
-    from db_config import get_settings
-    from screening.checkpoints import set_checkpoint_folder
-    from screening.errors import InputError
-    from screening.training import registry
-    from screening.training.request import EvaluateRequest
-
     if plots is not None and what not in registry.MEASURED:
         raise InputError(f"--plots: no figures of {what!r}; use one of {sorted(registry.MEASURED)}")
     set_checkpoint_folder(get_settings().checkpoint_dir)
@@ -145,8 +143,6 @@ def _output(
 
 def _show(metrics: dict[str, Any], tables: list[dict[str, Any]]) -> None:
     """Print the tables of a measurement, or, if it has none, the metrics as JSON."""
-    from cli.formatting import print_json, show
-
     for table in tables:
         show(table["rows"], table["columns"], title=table["title"])
     if not tables:
@@ -155,38 +151,23 @@ def _show(metrics: dict[str, Any], tables: list[dict[str, Any]]) -> None:
 
 def _write(metrics: dict[str, Any], path: Path) -> None:
     """Write everything, figures' numbers and rows of single items included."""
-    import json
-
-    from cli.formatting import plain
-
     path.write_text(json.dumps(plain(metrics), indent=2) + "\n", encoding="utf-8")
 
 
 def _measure(what: str, request: EvaluateRequest, match: int | None) -> dict[str, Any]:
     """Measure one model, or what several stages reach together (``--match``)."""
-    from screening.errors import InputError
-    from screening.training import registry
-
     if match is None:
         return registry.evaluate(what, request)
     if what != "alphacrystal":
         raise InputError(f"--match: {what!r} rebuilds no crystals; use 'alphacrystal'")
     if request.plots:
         raise InputError("--match draws no figures: leave --plots out, or --match")
-    from screening.evaluation.alphacrystal.from_composition import measure_matches
 
     return measure_matches(request, match)
 
 
 def _draw(what: str, checkpoint: str | None, numbers: dict[str, Any], folder: Path) -> None:
     """Write the figures of a measurement, and the training curves of its checkpoint."""
-    from cli.formatting import errors
-    from dashboard.figures import model_figures
-    from dashboard.figures.contact_maps import draw_maps
-    from dashboard.figures.pictures import write_pngs
-    from screening.checkpoints import read_card
-    from screening.training.registry import MEASURED
-
     card = read_card(checkpoint or MEASURED[what])
     files = write_pngs(model_figures(numbers, card.history), folder)
     if numbers.get("contact_maps"):

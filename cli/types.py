@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from screening.errors import InputError
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 CampaignName = Annotated[
@@ -38,8 +40,6 @@ def parse_settings(pairs: list[str] | None) -> dict[str, str]:
     InputError
         If one has no equals sign.
     """
-    from screening.errors import InputError
-
     options = {}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")

@@ -6,8 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
 
+from cli.formatting import console, show
+from cli.progress import stage_bars
 from cli.types import JsonFlag, Quiet, SetOption, parse_settings
+from flows import validation as flow
+from flows.choice import choose, chosen_by_hand
+from flows.inputs import estimate_row, write_inputs
+from flows.launch import run_flow, submit_flow
+from makers.fields import build_maker
+from makers.validation import ValidationMaker
+from screening.errors import InputError
+from screening.schemas import StructureDoc
+from stores import open_database
+from stores.queries.documents import find_campaign
 
 if TYPE_CHECKING:
     from makers.validation import ValidationMaker
@@ -48,13 +61,6 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """Relax crystals by DFT, and compute phonons of the stable ones; shows the cost first."""
-    from cli.formatting import console, show
-    from flows import validation as flow
-    from flows.inputs import estimate_row, write_inputs
-    from screening.errors import InputError
-    from stores import open_database
-    from stores.queries.documents import find_campaign
-
     if launcher not in {"local", "fireworks"}:
         raise InputError(f"{launcher=} must be local or fireworks")
     database = open_database()
@@ -92,11 +98,6 @@ def validate(
 
 def _maker(document: CampaignDoc | None, given: dict[str, Any]) -> ValidationMaker:
     """Take the campaign's section, and what is given on the command line."""
-    import yaml
-
-    from makers.fields import build_maker
-    from makers.validation import ValidationMaker
-
     section = dict(document.config.get("validation") or {}) if document else {}
     values = {
         name: yaml.safe_load(value) if isinstance(value, str) else value
@@ -111,11 +112,6 @@ def _chosen(
     document: CampaignDoc | None,
     identifiers: list[str],
 ) -> tuple[list[StructureDoc], list[StructureDoc], dict[str, str]]:
-    from flows import validation as flow
-    from flows.choice import choose, chosen_by_hand
-    from screening.errors import InputError
-    from screening.schemas import StructureDoc
-
     if document is None:
         candidates = chosen_by_hand(database, identifiers)
         names = [one.structure_id for one in candidates]
@@ -139,10 +135,6 @@ def _chosen(
 
 
 def _launch(database: Database, flow: Any, launcher: str, code: str, *, quiet: bool) -> None:
-    from cli.formatting import console
-    from cli.progress import stage_bars
-    from flows.launch import run_flow, submit_flow
-
     if launcher == "fireworks":
         numbers = submit_flow(flow, {})
         console.print(

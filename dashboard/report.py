@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
+from plotly.offline import get_plotlyjs
 from pymatgen.core import Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from dashboard.api.flow import get_flow
 from dashboard.cif import SYMPREC
@@ -109,8 +111,6 @@ def _environment() -> Environment:
 
 
 def _plotly_script() -> str:
-    from plotly.offline import get_plotlyjs
-
     script: str = get_plotlyjs()
     return script
 
@@ -169,8 +169,6 @@ def _card(database: Database, material: MaterialDoc) -> dict[str, Any]:
 
 def _conventional(structure: Structure) -> Structure:
     """Return the conventional cell, or the cell as it is where spglib finds no symmetry."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
     if SpaceGroupDoc.from_structure(structure, SYMPREC) is None:
         return structure
     return SpacegroupAnalyzer(structure, symprec=SYMPREC).get_conventional_standard_structure()

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from pymatgen.core import Composition
 
+from makers.dft.code import DENSITY, PHONON_DENSITY
 from screening.errors import InputError
+from screening.phonon import plan_phonons
 from screening.schemas import HullDoc, HullEntry, StructureDoc
 from screening.validation import CostModel, Estimate, Policy, Selection, select
 from screening.validation.cost import (
@@ -18,6 +20,7 @@ from screening.validation.cost import (
 from screening.validation.selection import Contender
 from stores.queries.criteria import any_of
 from stores.queries.documents import subsystems
+from stores.queries.lineage import get_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,9 +48,6 @@ def estimate(maker: ValidationMaker, structure: Structure, *, phonons: bool = Tr
     InputError
         If an element has no POTCAR.
     """
-    from makers.dft.code import DENSITY, PHONON_DENSITY
-    from screening.phonon import plan_phonons
-
     code = maker.dft()
     symbols, encut = code.potentials(), code.cutoff
     model = CostModel(gflops_per_core=maker.gflops_per_core)
@@ -160,8 +160,6 @@ def chosen_by_hand(database: Database, identifiers: Iterable[str]) -> list[Struc
     InputError
         If there is no such document, or it is not a structure that can be computed.
     """
-    from stores.queries.lineage import get_document
-
     found = []
     for identifier in identifiers:
         name, row = get_document(database, identifier)

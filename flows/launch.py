@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jobflow import run_locally
+from jobflow.managers.fireworks import flow_to_workflow
+
+from flows.launchpad import open_launchpad
 from screening.errors import CampaignError, ScreeningError, mask_secrets
 from screening.schemas import CampaignDoc, CampaignKind, CampaignState, Stage, utc_now
 from stores import Database, open_database
@@ -87,8 +91,6 @@ def run_flow(flow: Flow, database: Database) -> None:
     Items that fail are data, so an exception is a fault of the caller or the machine: the jobs that
     follow would meet it too.
     """
-    from jobflow import run_locally
-
     with database.guard():
         run_locally(flow, log=False, store=database.job_store(), raise_immediately=True)
 
@@ -135,10 +137,6 @@ def submit_campaign(campaign: CampaignMaker) -> tuple[CampaignDoc, list[int]]:
 
 def submit_flow(flow: Flow, metadata: dict[str, str]) -> list[int]:
     """Add a flow to the LaunchPad; returns the identifiers of its fireworks."""
-    from jobflow.managers.fireworks import flow_to_workflow
-
-    from flows.launchpad import open_launchpad
-
     database = open_database(keep=True)
     workflow = flow_to_workflow(flow, metadata=metadata)
     with database.guard():

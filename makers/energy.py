@@ -9,6 +9,7 @@ import numpy as np
 
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.composition import CompositionArray
+from screening.energy import EnergyModel
 from screening.errors import DatabaseError
 from screening.identity import make_id
 from screening.schemas import EnergyBatchDoc, Stage, ValidityReason, VerdictBatchDoc
@@ -45,8 +46,6 @@ class FormationEnergyMaker(StageMaker):
         )
 
     def _predict(self, database: Database, verdict_id: str) -> TaskOutcome:
-        from screening.energy import EnergyModel
-
         verdicts = database.get(VerdictBatchDoc, verdict_id)
         if verdicts is None:
             raise DatabaseError(f"verdicts {verdict_id} are missing: run the campaign again")

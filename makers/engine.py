@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from makers.base import Inherited, StageMaker
+from screening.engines import engine_id
 
 
 def engine_spec(engine: str, options: dict[str, Any]) -> str | dict[str, Any]:
@@ -42,6 +43,4 @@ class EngineMaker(StageMaker):
 
     def engine_name(self) -> str:
         """Name the engine as documents do."""
-        from screening.engines import engine_id
-
         return engine_id(self.engine_spec())

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from makers.base import StageSummary, TaskOutcome, stage_job
 from makers.engine import EngineMaker
+from screening.hull import build_hull
 from screening.progress import report
+from screening.relax import group_duplicates
 from screening.schemas import Stage, StructureDoc, StructureRole, StructureStage, utc_now
 from screening.schemas.relax import energy_source
 from stores import Database, open_database
@@ -65,9 +67,6 @@ class HullMaker(EngineMaker):
     def _build(
         self, database: Database, chemsys: str, entries: list[str], source: str, listed: datetime
     ) -> TaskOutcome:
-        from screening.hull import build_hull
-        from screening.relax import group_duplicates
-
         documents = database.get_many(StructureDoc, entries, blobs=False)
         groups = group_duplicates(documents, progress=lambda n, of: report(self.stage, n, of))
         hull = build_hull(chemsys, groups, source)

@@ -12,6 +12,8 @@ from db_config import get_settings
 from makers.base import StageSummary, TaskOutcome, stage_job
 from makers.engine import EngineMaker
 from screening.errors import DatabaseError
+from screening.phonon import PhononOptions, phonons
+from screening.relax import RelaxOptions, relax_structures
 from screening.schemas import PhononVerdict, Stage, StructureDoc
 from stores import Database
 
@@ -73,8 +75,6 @@ class PhononMaker(EngineMaker):
         )
 
     def _compute(self, database: Database, structure_id: str) -> TaskOutcome:
-        from screening.phonon import PhononOptions, phonons
-
         document = database.get(StructureDoc, structure_id)
         if document is None:
             raise DatabaseError(f"structure {structure_id} is missing: run the campaign again")
@@ -107,8 +107,6 @@ class PhononMaker(EngineMaker):
 
         Forces left over look like soft modes.
         """
-        from screening.relax import RelaxOptions, relax_structures
-
         structure = document.to_structure()
         options = RelaxOptions(
             fmax=self.fmax,

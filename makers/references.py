@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from makers.base import BANK, Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.checkpoints import read_card
+from screening.crystal.elemental_structures import elemental_structures, elements_without_reference
 from screening.schemas import (
     OriginDoc,
     SpaceGroupDoc,
@@ -53,10 +54,6 @@ class ReferencesMaker(StageMaker):
         )
 
     def _collect(self, chemsys: str, imported: list[str]) -> TaskOutcome:
-        from screening.crystal.elemental_structures import (
-            elemental_structures,
-            elements_without_reference,
-        )
         from screening.structure import Bank
 
         elements = chemsys.split("-")

@@ -11,6 +11,7 @@ from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.composition import CompositionArray
 from screening.errors import DatabaseError
 from screening.schemas import Stage
+from screening.symmetry import SymmetryModel
 from stores import open_database
 from stores.queries import candidates as queries
 
@@ -45,8 +46,6 @@ class SymmetryMaker(StageMaker):
         )
 
     def _predict(self, formulas: list[str], candidate_ids: list[str]) -> TaskOutcome:
-        from screening.symmetry import SymmetryModel
-
         outcome = TaskOutcome(n_out=len(formulas))
         outcome.data["model"] = self._reference(self.checkpoint).sha256
         if not formulas:

@@ -8,6 +8,7 @@ import numpy as np
 
 from makers.base import StageSummary
 from screening.errors import DatabaseError, EngineError
+from screening.phonon import ForceConstants
 from screening.schemas import StructureDoc
 from stores import Database, open_database
 
@@ -88,8 +89,6 @@ def run_tolerantly(
 def force_constants(found: dict[str, Any], residual_force: float | None) -> ForceConstants:
     """Take the force constants out of atomate2's PhononBSDOSDoc."""
     from pymatgen.core import Structure
-
-    from screening.phonon import ForceConstants
 
     values = found["force_constants"]
     values = values["force_constants"] if isinstance(values, dict) else values.force_constants

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from makers.base import StageSummary, TaskOutcome, stage_job
 from makers.dft.code import DftMaker
 from makers.tasks import force_constants, get_structure, read_task, run_tolerantly
+from screening.phonon import PhononOptions, judge_force_constants, not_computed
 from screening.schemas import PhononDoc, PhononVerdict, Stage
+from screening.validation import phonon_calculations
 from stores import Database
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ class ValidationPhononMaker(DftMaker):
 
     def options(self) -> PhononOptions:
         """Options of the supercells and of the verdict."""
-        from screening.phonon import PhononOptions
-
         return PhononOptions(
             min_length=self.min_length, max_atoms=self.max_atoms, displacement=self.displacement
         )
@@ -83,8 +83,6 @@ class ValidationPhononMaker(DftMaker):
         return outcome
 
     def _missing(self, database: Database, structure_id: str, reason: str | None) -> PhononDoc:
-        from screening.phonon import not_computed
-
         engine = _engine(database, structure_id)
         return not_computed(reason or "", self.options(), structure_id=structure_id, engine=engine)
 
@@ -96,9 +94,6 @@ class ValidationPhononMaker(DftMaker):
         runs: dict[str, str],
         reason: str | None,
     ) -> PhononDoc:
-        from screening.phonon import judge_force_constants
-        from screening.validation import phonon_calculations
-
         found = read_task(result, reason, blobs=True)
         uuids = found.get("uuids") or {}
         displaced = uuids.get("displacements_uuids") or []

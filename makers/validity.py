@@ -11,6 +11,7 @@ from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
 from screening.composition import CompositionArray
 from screening.identity import make_id
 from screening.schemas import Stage, ValidityReason, VerdictBatchDoc
+from screening.validity import check_validity
 from stores import Database
 from stores.queries.batches import read_batch
 
@@ -56,8 +57,6 @@ class ValidityMaker(StageMaker):
         )
 
     def _judge(self, database: Database, batch_id: str) -> TaskOutcome:
-        from screening.validity import check_validity
-
         batch = read_batch(database, batch_id)
         verdicts = check_validity(
             CompositionArray(batch.numbers, batch.counts),

@@ -6,8 +6,19 @@ import shlex
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from db_config import get_settings
+from db_config.files import effective_launchpad, launchpad_path, stray_config
+from db_config.vasp import STUB, command_faults, potcar_faults, read_titels, vasp_command
+from screening.checkpoints import bundled_names, checkpoint_ref
+from screening.engines import engine_id
+from screening.engines.potentials import survey
 from screening.errors import ScreeningError
+from screening.gpaw import GpawSettings, fault
+from stores.blobs import missing_blobs, orphan_blobs
+from stores.database import open_database
+from stores.ledger import stale_tasks
 from stores.queries.campaigns import server_version
+from stores.repair import outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +40,6 @@ def _finding(check: str, finding: str, fix: str = "", *, bad: bool = False) -> F
 
 def examine() -> list[Finding]:
     """Run all checks; those that need a database are left out when there is none."""
-    from stores.database import open_database
-
     try:
         database = open_database()
     except ScreeningError as error:
@@ -85,8 +94,6 @@ def _memory(database: Database) -> Finding:
 
 
 def _tasks(database: Database) -> Finding:
-    from stores.ledger import stale_tasks
-
     stale = stale_tasks(database)
     failed = next(iter(_count(database, "tasks", {"state": "failed"})), 0)
     if stale or failed:
@@ -113,8 +120,6 @@ def _campaigns(database: Database) -> Finding:
 
 
 def _values(database: Database) -> Finding:
-    from stores.repair import outdated
-
     faults = outdated(database)
     if faults.n_materials or faults.hull_ids or faults.searches:
         return _finding(
@@ -129,8 +134,6 @@ def _values(database: Database) -> Finding:
 
 
 def _blobs(database: Database) -> Finding:
-    from stores.blobs import missing_blobs, orphan_blobs
-
     missing, orphans = missing_blobs(database), orphan_blobs(database)
     if missing:
         return _finding(
@@ -143,8 +146,6 @@ def _blobs(database: Database) -> Finding:
 
 
 def _disk() -> Finding:
-    from db_config import get_settings
-
     folder = get_settings().data_dir
     while not folder.exists():
         folder = folder.parent
@@ -154,8 +155,6 @@ def _disk() -> Finding:
 
 
 def _checkpoints() -> list[Finding]:
-    from screening.checkpoints import bundled_names, checkpoint_ref
-
     findings = []
     for name in bundled_names():
         try:
@@ -168,8 +167,6 @@ def _checkpoints() -> list[Finding]:
 
 
 def _engine() -> Finding:
-    from screening.engines import engine_id
-
     try:
         return _finding("engine", engine_id("chgnet"))
     except ScreeningError as error:
@@ -178,8 +175,6 @@ def _engine() -> Finding:
 
 def _potentials() -> list[Finding]:
     """Potentials of others are not needed; a file that is another one is a fault."""
-    from screening.engines.potentials import survey
-
     rows = survey()
     here = [row["source"] for row in rows if row["state"] == "here"]
     findings = [_finding("potentials", ", ".join(here) or "none but the bundled ones")]
@@ -192,8 +187,6 @@ def _potentials() -> list[Finding]:
 
 
 def _gpaw() -> Finding:
-    from screening.gpaw import GpawSettings, fault
-
     missing = fault()
     return _finding(
         "GPAW", "not there: only needed for DFT without VASP" if missing else GpawSettings().engine
@@ -202,9 +195,6 @@ def _gpaw() -> Finding:
 
 def _launchpad_files() -> Finding:
     """Ask FireWorks and jobflow which files they would use in this folder and shell."""
-    from db_config import get_settings
-    from db_config.files import effective_launchpad, launchpad_path, stray_config
-
     settings = get_settings()
     launchpad, job_database = effective_launchpad()
     about = "FireWorks and jobflow"
@@ -233,8 +223,6 @@ def _launchpad_files() -> Finding:
 
 def _vasp() -> list[Finding]:
     """Only `until: validation` and `screening validate` need it: nothing here is bad."""
-    from db_config.vasp import STUB, command_faults, potcar_faults, read_titels, vasp_command
-
     faults = [*command_faults(), *potcar_faults(PROBES, "PBE_54"), *potcar_faults(PROBES, "PBE")]
     found = [_finding(fault.about, fault.finding, fault.fix) for fault in dict.fromkeys(faults)]
     about = {fault.about for fault in faults}

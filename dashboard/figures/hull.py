@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
+from scipy.spatial import ConvexHull
 
 from dashboard.figures.style import ACCENT, BAD, GOOD, MUTED, styled
 
@@ -155,8 +156,6 @@ def _ternary(hull: HullDoc, shown: list[HullEntry], elements: list[str]) -> go.F
 
 def _tie_lines(hull: HullDoc, elements: list[str]) -> set[tuple[str, str]]:
     """Pairs of stable phases that are joined by an edge of the lower hull."""
-    from scipy.spatial import ConvexHull
-
     stable = list(filter(_on_hull, hull.entries))
     points = [
         [*(_fraction(entry, el) for el in elements[1:]), entry.formation_energy_per_atom]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
+from ase.data.colors import jmol_colors
 
 from dashboard.figures.style import MUTED, styled
 from screening.elements import atomic_number, column
@@ -91,8 +92,6 @@ def _radius(symbol: str) -> float:
 
 
 def _color(symbol: str) -> str:
-    from ase.data.colors import jmol_colors
-
     red, green, blue = (int(255 * value) for value in jmol_colors[atomic_number(symbol)])
     return f"rgb({red},{green},{blue})"
 

@@ -17,6 +17,7 @@ from atomate2.ase.utils import AseRelaxer
 from jobflow import job
 from pydantic import Field
 from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import EngineError
 from screening.gpaw import TRAJECTORY, GpawSettings, describe, make_calculator, resume
@@ -92,8 +93,6 @@ class GpawRelaxMaker(AseRelaxMaker):
 
     def compute(self, structure: Structure, prev_dir: str | Path | None = None) -> GpawTaskDoc:
         """Do the work of the job, without jobflow."""
-        from pymatgen.io.ase import AseAtomsAdaptor
-
         relaxing = self.steps > 1
         settings = self.settings()
         start = time.perf_counter()

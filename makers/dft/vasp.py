@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from atomate2.vasp.flows.core import DoubleRelaxMaker
 from atomate2.vasp.flows.mp import MPGGADoubleRelaxMaker
 from atomate2.vasp.flows.phonons import PhononMaker as VaspPhononMaker
+from atomate2.vasp.jobs.base import BaseVaspMaker
 from atomate2.vasp.jobs.core import DielectricMaker, RelaxMaker, StaticMaker, TightRelaxMaker
 from atomate2.vasp.jobs.mp import MPGGARelaxMaker, MPGGAStaticMaker
 from atomate2.vasp.jobs.phonons import PhononDisplacementMaker
@@ -158,8 +159,6 @@ def phonon_maker(options: VaspOptions, *, displacement: float, born: bool) -> Va
 
 def _configured(maker: Any, options: VaspOptions) -> Any:
     """Tell every VASP job in a maker how custodian works, and whether there is +U."""
-    from atomate2.vasp.jobs.base import BaseVaspMaker
-
     run: dict[str, Any] = {"custodian_kwargs": {"polling_time_step": options.poll_seconds}}
     if options.wall_time_hours is not None:
         run["wall_time"] = round(options.wall_time_hours * 3600)

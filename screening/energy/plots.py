@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import norm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +48,6 @@ def energy_plots(
     deviations as hold that share of a normal distribution; and ``observed90``, the share inside the
     calibrated 90 % interval, which assumes no distribution.
     """
-    from scipy.stats import norm
-
     truth = np.asarray(truth, dtype=np.float64)
     order = np.random.default_rng(seed).permutation(len(truth))
     rows = np.sort(order[:PARITY_POINTS])

@@ -22,6 +22,8 @@ from torch.nn.functional import leaky_relu
 
 from screening.elements import MAX_Z
 from screening.energy.network import LOG_SIGMA_RANGE, REFERENCE_SCALE
+from screening.features import MAGPIE_PROPERTIES
+from screening.features.table import imputed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +45,6 @@ def graph_inputs(compositions: CompositionArray) -> NDArray[np.float32]:
 
 def element_properties() -> NDArray[np.float32]:
     """Standardised Magpie properties, shape ``(104, 22)``; row 0 is 0."""
-    from screening.features import MAGPIE_PROPERTIES
-    from screening.features.table import imputed
-
     values = np.stack([imputed(f"magpie_{name}") for name in MAGPIE_PROPERTIES], axis=1)
     values = (values - values[1:].mean(axis=0)) / values[1:].std(axis=0)
     values[0] = 0

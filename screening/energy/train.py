@@ -22,6 +22,7 @@ from screening.schemas import CheckpointRef
 from screening.training.curves import columns
 from screening.training.data import fingerprints, held_out
 from screening.training.environment import device_name, package_versions
+from screening.training.options import LoopOptions
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from screening.energy.ensembles import Kind
-    from screening.training.options import FitResult, LoopOptions
+    from screening.training.options import FitResult
     from screening.training.request import TrainRequest
 
 REFERENCES = [
@@ -78,8 +79,6 @@ class EnergyOptions(BaseModel):
 
     def loops(self) -> dict[Kind, LoopOptions]:
         """Return the hyperparameters of the training of each ensemble that has members."""
-        from screening.training.options import LoopOptions
-
         shared = {"batch_size", "epochs", "learning_rate", "weight_decay", "ema"}
         mlp = self.model_dump(include=shared)
         roost = mlp | {"epochs": self.roost_epochs, "learning_rate": self.roost_learning_rate}

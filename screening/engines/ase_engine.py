@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,8 +102,6 @@ def _magmoms(calculator: Any) -> Any:
 
 
 def _takes_device(make: Callable[..., Any]) -> bool:
-    from inspect import signature
-
     try:
         return "device" in signature(make).parameters
     except (TypeError, ValueError):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.manifold import TSNE
 
 from screening.elements import column, symbols
 
@@ -75,8 +76,6 @@ def element_map(model: SiteLikelihood, elements: NDArray[np.int64], seed: int) -
 
     van der Maaten & Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html.
     """
-    from sklearn.manifold import TSNE
-
     weights = model.element_weights()[elements]
     perplexity = min(PERPLEXITY, max(1, (len(elements) - 1) / 3))
     tsne = TSNE(perplexity=perplexity, metric="cosine", init="random", random_state=seed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core import Structure
 
 from screening.balance import accepted, balance_codes
 from screening.checkpoints.io import file_sha256
@@ -35,7 +36,6 @@ from screening.training.request import parse_options, plain_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pymatgen.core import Structure
 
     from screening.crystal.crystals import Crystal
     from screening.structure.request import Proposal, StructureGenerator
@@ -243,8 +243,6 @@ def _pool(
     request: EvaluateRequest,
 ) -> dict[str, Any]:
     """Compare the prototypes alone with the pool of both, as many structures of each."""
-    from pymatgen.core import Structure
-
     k, matches = request.top_k, {}
     generators: dict[str, StructureGenerator] = {
         "prototypes": Once(prototypes),

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline
 
 from screening.engines.base import GPA_PER_EV_A3
 from screening.errors import InputError
@@ -163,8 +164,6 @@ def _curves(
     compression: Compression, fine: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Enthalpies and volumes of all phases at fine pressures, each shape ``(n, f)``."""
-    from scipy.interpolate import CubicHermiteSpline
-
     curves, volumes = (np.full((len(compression.names), len(fine)), np.nan) for _ in range(2))
     for row in range(len(compression.names)):
         known = np.isfinite(compression.enthalpies[row])

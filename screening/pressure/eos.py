@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy.optimize import brentq
 
 from screening.engines.base import GPA_PER_EV_A3
 from screening.errors import InputError
@@ -82,8 +83,6 @@ class EquationOfState:
         InputError
             If the equation does not reach the pressure.
         """
-        from scipy.optimize import brentq
-
         low, high = LARGEST_COMPRESSION * self.volume, self.volume
         if pressure < 0 or float(self.pressure_at(low)) < pressure:
             raise InputError(f"{pressure=} GPa is out of the range of this equation of state")

@@ -15,6 +15,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pymatgen.core import Lattice, Structure
 
 from screening.engines import engine_id
 from screening.errors import InputError
@@ -23,8 +24,6 @@ from screening.pressure.eos import EquationOfState, fit_birch_murnaghan
 from screening.progress import report
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
     from screening.engines import EngineSpec
 
 PRESSURES = (10.0, 30.0, 60.0, 100.0)
@@ -64,8 +63,6 @@ class ReferenceCrystal:
 @cache
 def reference_crystals() -> tuple[ReferenceCrystal, ...]:
     """Read the table of measured equations of state."""
-    from pymatgen.core import Lattice, Structure
-
     path = files("screening") / "data" / "equations_of_state.json"
     found = []
     for row in json.loads(path.read_text(encoding="utf-8")):

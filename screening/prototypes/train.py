@@ -7,7 +7,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
+from safetensors.numpy import load_file, save_file
 
 from screening.checkpoints import Card
 from screening.crystal.isopointal import Tolerance
@@ -94,8 +96,6 @@ def train_bank(request: TrainRequest) -> Card:
     InputError
         If there are no data or an option is wrong.
     """
-    from safetensors.numpy import load_file
-
     options = parse_options(BankOptions, request.options)
     if not request.data:
         raise InputError("no data: give at least one parquet file with structures")
@@ -136,15 +136,11 @@ def train_bank(request: TrainRequest) -> Card:
 
 
 def _build(tables: list[Any], options: BankOptions) -> Bank:
-    import pandas as pd
-
     return Bank.from_table(pd.concat(tables, ignore_index=True), tolerance=options.tolerance())
 
 
 def _keep(path: Path, bank: Bank, fit: dict[str, NDArray[Any]]) -> None:
     """Write the state by an atomic replacement."""
-    from safetensors.numpy import save_file
-
     tensors = {f"bank_{name}": value for name, value in bank.arrays().items()}
     tensors |= {f"fit_{name}": value for name, value in fit.items()}
     partial = path.with_suffix(".partial")

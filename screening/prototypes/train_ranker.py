@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from safetensors.numpy import load_file, save_file
 
 from screening.checkpoints import Card, save_checkpoint
 from screening.composition import CompositionArray
@@ -163,8 +164,6 @@ def _part(
     path: Path, bank: Bank, cells: list[Cell], engine: Engine | None, options: RankerOptions
 ) -> dict[str, NDArray[Any]]:
     """Compute the cases of some targets, or read them where they were computed before."""
-    from safetensors.numpy import load_file, save_file
-
     if path.is_file():
         kept: dict[str, NDArray[Any]] = load_file(path)
         return kept

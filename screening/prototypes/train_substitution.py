@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from screening.progress import report
+from screening.prototypes.retrieval import own_rank
 from screening.prototypes.substitution import (
     MEAN_WEIGHT,
     SOFTENING,
@@ -295,8 +296,6 @@ class Fit:
 
 def measure(model: SubstitutionModel, bank: Bank, chosen: NDArray[np.bool_]) -> dict[str, float]:
     """Share of targets whose own prototype and arrangement is the likeliest, and the mean loss."""
-    from screening.prototypes.retrieval import own_rank
-
     learned = bank.with_model(model)
     ranks = [own_rank(learned, int(decoration)) for decoration in np.flatnonzero(chosen)]
     found = np.array([rank for rank in ranks if rank is not None])

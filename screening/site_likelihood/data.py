@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from screening.crystal.crystals import Crystal, standardise
 from screening.progress import report
 from screening.prototypes.build import cells_of_table
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import pandas as pd
 
 LEAST_DISTANCE = 0.65
 """Crystals with closer atoms (Angstrom) are left out."""
@@ -70,7 +71,5 @@ def read_sites(files: Sequence[Path]) -> tuple[SiteTable, list[int]]:
     InputError
         If a file cannot be read or a column is missing.
     """
-    import pandas as pd
-
     tables = [read_table(file, STRUCTURE_COLUMNS) for file in files]
     return SiteTable.of(pd.concat(tables, ignore_index=True)), [len(table) for table in tables]

@@ -22,6 +22,7 @@ from screening.identity import make_id
 from screening.schemas import BravaisGuess, SpaceGroupGuess, SymmetryDoc
 from screening.symmetry.bravais import N_SPACE_GROUPS, class_sums, space_group_symbols
 from screening.symmetry.cells import BRAVAIS, close_cells, full_cells, whole_cells
+from screening.training.trees import unpack_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,6 @@ class SymmetryModel:
         from screening.symmetry.network import SizeNetwork, SymmetryNetwork
         from screening.symmetry.stack import Stack
         from screening.symmetry.votes import Memory, VoteKernel
-        from screening.training.trees import unpack_text
 
         self.ref = ref
         self.seen_formulas: NDArray[np.uint32] = tensors["seen_formulas"]

@@ -5,20 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, Field
+from torch.nn.functional import nll_loss
 
 from screening.checkpoints import Card, save_checkpoint
 from screening.errors import InputError
 from screening.features import descriptors
+from screening.features.network import export
 from screening.identity import content_hash, derive_seed
 from screening.schemas import CheckpointRef
+from screening.symmetry import stack
+from screening.symmetry.bravais import N_SPACE_GROUPS
 from screening.symmetry.data import read_crystals, with_cells
 from screening.symmetry.metrics import symmetry_metrics
 from screening.symmetry.model import SymmetryModel
+from screening.symmetry.network import (
+    SizeNetwork,
+    SymmetryNetwork,
+    size_loss,
+    size_scales,
+    size_targets,
+    space_group_probabilities,
+)
 from screening.symmetry.plots import compound_map
+from screening.symmetry.vote_training import fit_kernel
+from screening.symmetry.votes import Memory, Votes
 from screening.training.curves import columns
 from screening.training.data import fingerprints, held_out
 from screening.training.environment import device_name, package_versions
+from screening.training.loop import fit, seeded
+from screening.training.options import LoopOptions
 from screening.training.request import parse_options, plain_metrics
 from screening.training.state import clear_states, state_folder
 from screening.training.trees import TreeOptions, pack_text
@@ -27,13 +44,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import torch
     from numpy.typing import NDArray
 
     from screening.symmetry.data import SymmetryTable
-    from screening.symmetry.votes import Memory, VoteKernel, Votes
+    from screening.symmetry.votes import VoteKernel
     from screening.training.loop import FitResult
-    from screening.training.options import LoopOptions
     from screening.training.request import TrainRequest
 
 REFERENCES = ["10.1103/PhysRevMaterials.4.123802", "10.1016/j.commatsci.2022.111496"]
@@ -86,8 +101,6 @@ class SymmetryOptions(BaseModel):
 
     def loop(self, epochs: int) -> LoopOptions:
         """Options of the training loop for networks."""
-        from screening.training.options import LoopOptions
-
         return LoopOptions(
             epochs=epochs,
             batch_size=self.batch_size,
@@ -98,8 +111,6 @@ class SymmetryOptions(BaseModel):
 
     def kernel_loop(self) -> LoopOptions:
         """Options of the training loop for the kernel."""
-        from screening.training.options import LoopOptions
-
         return LoopOptions(epochs=self.kernel_epochs, batch_size=2, learning_rate=self.kernel_rate)
 
 
@@ -205,10 +216,6 @@ class _Training:
         -------
         The tensors, and the probabilities and votes for each row by parts that do not know it.
         """
-        from screening.features.network import export
-        from screening.symmetry.bravais import N_SPACE_GROUPS
-        from screening.symmetry.votes import Votes
-
         n, folds = len(self.table), self.options.folds
         fold = np.random.default_rng(derive_seed("folds", self.request.seed)).permutation(n) % folds
         networks = np.zeros((n, N_SPACE_GROUPS))
@@ -230,8 +237,6 @@ class _Training:
         self, networks: NDArray[np.float64], votes: Votes
     ) -> tuple[dict[str, NDArray[Any]], float]:
         """Fit the stack on predictions out of fold; returns its tensors and the votes' weight."""
-        from screening.symmetry import stack
-
         prior = stack.frequencies(self.groups)
         weight = stack.best_weight(networks, votes, prior, self.groups)
         mean = stack.blend(networks, votes, weight, prior)
@@ -255,11 +260,6 @@ class _Training:
         part: NDArray[np.intp],
     ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
         """Train the networks for groups on the rows `rest`; predict the rows `part`."""
-        import torch
-        from torch.nn.functional import nll_loss
-
-        from screening.symmetry.network import SymmetryNetwork, space_group_probabilities
-
         x = self._tensor(self.inputs[rest])
         classes = self._tensor(self.table.bravais[rest].astype(np.int64))
         groups = self._tensor(self.groups[rest])
@@ -289,8 +289,6 @@ class _Training:
 
     def _kernel(self, rows: NDArray[np.intp], name: str) -> VoteKernel:
         """Train the kernel of the votes on some rows."""
-        from screening.symmetry.vote_training import fit_kernel
-
         kernel, result = fit_kernel(
             self.compositions[rows],
             self.groups[rows],
@@ -310,14 +308,10 @@ class _Training:
         self.history[name] = columns(result.history)
 
     def _memory(self, kernel: VoteKernel) -> Memory:
-        from screening.symmetry.votes import Memory
-
         return Memory(kernel, self.compositions, self.groups)
 
     def sizes(self, arguments: dict[str, Any]) -> dict[str, NDArray[Any]]:
         """Train the networks for volumes and cells."""
-        from screening.symmetry.network import SizeNetwork, size_loss, size_scales, size_targets
-
         targets = size_targets(self.table.volume, self.table.cells, self.table.bravais)
         scales = size_scales(targets)
         x = self._tensor(self.inputs)
@@ -337,8 +331,6 @@ class _Training:
         return tensors | {f"sizes.{key}": value for key, value in scales.items()}
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
-        import torch
-
         return torch.from_numpy(array).to(self.request.device)
 
     def _members(
@@ -352,9 +344,6 @@ class _Training:
         watch: Callable[[torch.nn.Module], float] | None = None,
     ) -> tuple[dict[str, NDArray[Any]], list[Any]]:
         """Train networks with those numbers; returns their weights by name, and the networks."""
-        from screening.features.network import export
-        from screening.training.loop import fit, seeded
-
         tensors: dict[str, NDArray[Any]] = {}
         networks = []
         for i in members:

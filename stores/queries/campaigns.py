@@ -8,6 +8,7 @@ from pymongo.errors import PyMongoError
 
 from screening.hull.standing import STABLE
 from screening.schemas import Stage
+from stores.collections import COLLECTIONS
 from stores.queries.documents import CURRENT
 
 if TYPE_CHECKING:
@@ -99,8 +100,6 @@ def job_states(database: Database) -> list[dict[str, Any]]:
 
 def collection_sizes(database: Database) -> dict[str, int]:
     """Count the documents of each collection, as the server's own books have it."""
-    from stores.collections import COLLECTIONS
-
     with database.guard():
         return {name: database.raw(name).estimated_document_count() for name in COLLECTIONS}
 

@@ -21,6 +21,8 @@ from screening.errors import InputError
 from screening.evaluation.alphacrystal.held_out import choose_measured
 from screening.evaluation.alphacrystal.recovery import finite
 from screening.metrics.compare import compare
+from screening.metrics.legacy.points import cloud
+from screening.metrics.legacy.superposition import superpose_rmsd
 from screening.metrics.matching import TOLERANCES, Matches
 from screening.progress import report
 from screening.prototypes.build import cells_of_table
@@ -231,9 +233,6 @@ def _figures(  # noqa: PLR0917 - one table of each method
 
 def _superpose(reference: Structure, predicted: Structure) -> float:
     """Superpose distance (Angstrom) of cells with the same atoms, else infinite."""
-    from screening.metrics.legacy.points import cloud
-    from screening.metrics.legacy.superposition import superpose_rmsd
-
     if reference.composition != predicted.composition:
         return float("inf")
     return superpose_rmsd(cloud(reference), cloud(predicted))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.balance import accepted, balance_codes
+from screening.composition import CompositionArray
 from screening.crystal.distances import MIN_CONTACT
 from screening.evaluation.generators.options import KNOWN
 from screening.evaluation.transformer import LEAST_DISTANCE
@@ -297,9 +299,6 @@ def join(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def subjects_summary(subjects: Sequence[Subject]) -> dict[str, Any]:
     """Describe the formulas: their number, and the share that is charge-balanced by SMACT."""
-    from screening.balance import accepted, balance_codes
-    from screening.composition import CompositionArray
-
     formulas = [subject.formula for subject in subjects]
     charges = accepted(balance_codes(CompositionArray.from_formulas(formulas)))
     return {

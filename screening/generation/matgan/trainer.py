@@ -17,6 +17,7 @@ from screening.generation.matgan.model import (
     gradient_penalty,
     use_normal_weights,
 )
+from screening.generation.matgan.sample import build_generator
 from screening.identity import canonical_json, derive_seed
 from screening.training.state import read_state, write_state
 
@@ -71,8 +72,6 @@ class Trainer:
         return {name: getattr(options, name) for name in names}
 
     def _networks(self) -> tuple[SlotGenerator | ConvGenerator, nn.Module]:
-        from screening.generation.matgan.sample import build_generator
-
         options = self.options
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "matgan weights"))

@@ -7,6 +7,7 @@ the distances alone, so that it depends on no file.
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,6 @@ def vesta_limits() -> Floats:
 
     The table of VESTA 2019 as pymatgen ships it.
     """
-    from importlib.util import find_spec
-
     import yaml
 
     spec = find_spec("pymatgen.analysis")
