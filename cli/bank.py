@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.formatting import console, errors, print_json, show
+from cli.progress import stage_bars
+from cli.references import print_passed_over
 from cli.types import JsonFlag, Quiet, SeedOption
+from db_config import get_settings
+from flows.imports import LICENCES, elements_of, open_source
+from screening.checkpoints import read_card, set_checkpoint_folder
+from screening.prototypes.extend_checkpoint import Addition, add_to_bank
+from screening.prototypes.summary import describe_prototype, summarise
+from screening.structure import Bank
 
 if TYPE_CHECKING:
     from screening.checkpoints import Card
@@ -43,14 +52,6 @@ def add(
     quiet: Quiet = False,
 ) -> None:
     """Extend a bank with crystals; campaigns and `predict` use it by its name."""
-    from cli.formatting import print_json
-    from cli.progress import stage_bars
-    from cli.references import print_passed_over
-    from db_config import get_settings
-    from flows.imports import LICENCES, elements_of, open_source
-    from screening.checkpoints import set_checkpoint_folder
-    from screening.prototypes.extend_checkpoint import Addition, add_to_bank
-
     folder = get_settings().checkpoint_dir
     set_checkpoint_folder(folder)
     found = open_source(source, chemsys=chemsys, url=url)
@@ -76,8 +77,6 @@ def add(
 
 def _print_addition(card: Card, done: Extension) -> None:
     """Say what became of the structures, and what the bank holds now."""
-    from cli.formatting import console, errors
-
     for label, reason in done.refused[:SHOWN]:
         errors.print(f"refused {label}: {reason}", markup=False, soft_wrap=True)
     console.print(
@@ -103,12 +102,6 @@ def show_bank(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what a bank holds, or one of its prototypes."""
-    from cli.formatting import console, print_json
-    from db_config import get_settings
-    from screening.checkpoints import read_card, set_checkpoint_folder
-    from screening.prototypes.summary import describe_prototype, summarise
-    from screening.structure import Bank
-
     set_checkpoint_folder(get_settings().checkpoint_dir)
     bank = Bank.load(name)
     if prototype is not None:
@@ -133,15 +126,11 @@ def show_bank(
 
 
 def _table(rows: list[dict[str, Any]], title: str) -> None:
-    from cli.formatting import show
-
     show(rows, {key: key.replace("_", " ") for key in rows[0]} if rows else {}, title=title)
 
 
 def _print_prototype(described: dict[str, Any], limit: int) -> None:
     """Print one prototype: geometry, orbits, elements by class."""
-    from cli.formatting import console
-
     cell = ", ".join(f"{key} {value:.4g}" for key, value in described["cell"].items())
     multiples = ", ".join(f"{z} ({n})" for z, n in described["cell_multiples"].items())
     console.print(f"{described['prototype']}: {described['decorations']} decorations", markup=False)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-if TYPE_CHECKING:
-    from click import Command, Context
+from screening.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ COMMANDS = {
 """Name -> command, in the order of ``screening --help``."""
 
 
-def load_command(name: str) -> Command:
+def load_command(name: str) -> Any:
     """Import a command.
 
     Parameters
@@ -102,24 +100,22 @@ def load_command(name: str) -> Command:
 class LazyCommands(TyperGroup):
     """Lists the commands by their lines in the table, and imports the one that is called."""
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """List the names in the order of the table."""
         del ctx
         return list(COMMANDS)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return what the list of commands shows of one."""
         del ctx
         entry = COMMANDS.get(cmd_name)
-        return click.Command(cmd_name, help=entry.help) if entry else None
+        return TyperCommand(cmd_name, help=entry.help) if entry else None
 
-    def resolve_command(
-        self, ctx: Context, args: list[str]
-    ) -> tuple[str | None, Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Import the command that is called."""
         if args[0] not in COMMANDS:
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"commands are {list(COMMANDS)}"
-            raise click.UsageError(f"there is no command {args[0]!r}: {hint}", ctx)
+            raise InputError(f"there is no command {args[0]!r}: {hint}")
         name, command, arguments = super().resolve_command(ctx, args)
         return name, load_command(name) if command and name else None, arguments

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.export import write_structures
+from cli.formatting import console, errors, show
+from cli.progress import stage_bars
 from cli.types import CsvFlag, JsonFlag, Quiet, SeedOption
+from db_config import get_settings
+from flows import predict as flow
+from screening.checkpoints import set_checkpoint_folder
+from screening.errors import InputError
+from screening.structure import available_generators, generator_names
+from screening.structure.request import DEFAULT_MAX_ATOMS
+from screening.structure.sizes import largest_cell
+from stores import open_database
 
 if TYPE_CHECKING:
     from stores import Database
@@ -73,11 +84,6 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Predict the crystals of one composition."""
-    from cli.formatting import console, errors, show
-    from cli.progress import stage_bars
-    from flows import predict as flow
-    from stores import open_database
-
     until = "structure" if not relax else "phonon" if phonon else "hull" if hull else "relax"
     campaign = flow.prediction_campaign(
         formula,
@@ -109,19 +115,12 @@ def predict(
 
 def _write(database: Database, rows: list[dict[str, Any]], out: Path) -> str:
     """Write the crystals as CIF files; returns what to say of it."""
-    from cli.export import write_structures
-
     paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
     return f"wrote {len(paths)} files to {out}"
 
 
 def _methods(text: str, top: int, max_atoms: int) -> dict[str, int]:
     """Read the option: the named methods, or all that have a checkpoint and make such cells."""
-    from db_config import get_settings
-    from screening.checkpoints import set_checkpoint_folder
-    from screening.errors import InputError
-    from screening.structure import available_generators, generator_names
-
     known = generator_names()
     if text == "all":
         set_checkpoint_folder(get_settings().checkpoint_dir)
@@ -143,8 +142,5 @@ def _methods(text: str, top: int, max_atoms: int) -> dict[str, int]:
 
 def _makes(method: str, max_atoms: int) -> bool:
     """Whether a method makes cells of that size; up to 20 atoms all count."""
-    from screening.structure.request import DEFAULT_MAX_ATOMS
-    from screening.structure.sizes import largest_cell
-
     size = largest_cell(method) if max_atoms > DEFAULT_MAX_ATOMS else None
     return size is None or size >= max_atoms

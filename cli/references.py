@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.formatting import console, errors, show
+from cli.progress import stage_bars
 from cli.types import CsvFlag, JsonFlag, Quiet
+from flows import entries, imports
+from screening.errors import InputError
+from stores import open_database
 
 if TYPE_CHECKING:
     from flows.imports import ImportReport
@@ -31,12 +36,6 @@ def import_references(
     quiet: Quiet = False,
 ) -> None:
     """Import structures; campaigns relax them and put them on their hulls."""
-    from cli.formatting import console
-    from cli.progress import stage_bars
-    from flows import imports
-    from screening.errors import InputError
-    from stores import open_database
-
     found = imports.open_source(source, chemsys=chemsys, url=url)
     database = open_database()
     with stage_bars(quiet=quiet):
@@ -55,8 +54,6 @@ def import_references(
 
 def print_left_out(result: ImportReport) -> None:
     """Say what was not imported and why, and what was read otherwise than it is written."""
-    from cli.formatting import errors
-
     lines = [f"left out {label}: {reason}" for label, reason in result.rejected[:SHOWN]]
     if len(result.rejected) > SHOWN:
         lines.append(f"left out {len(result.rejected) - SHOWN} more")
@@ -67,8 +64,6 @@ def print_left_out(result: ImportReport) -> None:
 
 def print_passed_over(files: list[Path]) -> None:
     """Count and name the files of a folder that are of no known type."""
-    from cli.formatting import errors
-
     if files:
         names = ", ".join(file.name for file in files[:SHOWN])
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
@@ -81,11 +76,6 @@ def import_entries(
     file: Annotated[Path, typer.Argument(help="JSON file of ComputedStructureEntries.")],
 ) -> None:
     """Import DFT energies of the Materials Project, for validation with `settings: mp`."""
-    from cli.formatting import console
-    from flows import entries
-    from screening.errors import InputError
-    from stores import open_database
-
     result = entries.import_entries(open_database(), entries.read_entries(file), file.name)
     print_left_out(result)
     if not result.n_imported:
@@ -99,9 +89,6 @@ def import_entries(
 @group.command("list")
 def list_references(as_json: JsonFlag = False, as_csv: CsvFlag = False) -> None:
     """List the imported structures."""
-    from cli.formatting import show
-    from stores import open_database
-
     query = {"roles": "imported", "stage": "generated"}
     fields = ["structure_id", "formula", "chemsys", "nsites", "symmetry.symbol", "origins"]
     rows = [

@@ -7,6 +7,7 @@ one that our own calculations get.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from flows.imports import ImportReport
@@ -46,8 +47,6 @@ def read_entries(path: Path) -> list[ReadEntry]:
     InputError
         If the file cannot be read, or holds nothing that can be used.
     """
-    import json
-
     try:
         content = json.loads(read_text(path))
     except (ValueError, RecursionError, OSError) as error:

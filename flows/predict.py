@@ -13,6 +13,7 @@ from makers.structure import StructureMaker
 from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
 from screening.errors import InputError
+from screening.relax import group_duplicates
 from screening.schemas import CampaignKind, SpaceGroupDoc, Stage, StructureDoc, StructureRole
 from screening.schemas.structure import found_by
 from screening.structure.pool import fused_votes
@@ -124,7 +125,6 @@ def predict(
     methods = None if others else campaign.structure.methods
     if not campaign.last_stage.reaches(Stage.RELAX):
         return [_row([doc], methods) for doc in _pool(database, campaign.campaign_id)]
-    from screening.relax import group_duplicates
 
     documents = list(
         database.find(StructureDoc, _relaxed(database, campaign, others=others), blobs=False)

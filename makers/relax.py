@@ -12,6 +12,7 @@ from makers.base import Inherited, StageSummary, TaskOutcome, stage_job
 from makers.engine import EngineMaker
 from screening.engines.descent.options import PRESSURES
 from screening.progress import report
+from screening.relax import MinimaOptions, RelaxOptions, relax_to_minima
 from screening.schemas import (
     SpaceGroupDoc,
     Stage,
@@ -104,8 +105,6 @@ class RelaxMaker(EngineMaker):
         )
 
     def _relax(self, database: Database, structure_ids: list[str], *, counted: bool) -> TaskOutcome:
-        from screening.relax import relax_to_minima
-
         settings = get_settings()
         documents = database.get_many(StructureDoc, structure_ids)
         total = len(documents)
@@ -143,8 +142,6 @@ class RelaxMaker(EngineMaker):
         return outcome
 
     def _options(self) -> tuple[RelaxOptions, MinimaOptions]:
-        from screening.relax import MinimaOptions, RelaxOptions
-
         loose = self.loose_symprec
         return RelaxOptions(
             fmax=self.fmax,

@@ -5,6 +5,7 @@ import collections
 import graphlib
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ MAX_BARE_WORDS = 1160
 MAX_FILE, MAX_MAKER, MAX_INIT, MAX_FUNCTION = 400, 200, 100, 60
 
 
+@cache
+def parsed(path):
+    """Parse a file once for all tests."""
+    return ast.parse(path.read_text())
+
+
+@cache
 def sources():
     found = (path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
     return sorted(path for path in found if "node_modules" not in path.parts)
@@ -53,7 +61,7 @@ def sources():
 
 def imports(path):
     """Yield the modules that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -96,7 +104,7 @@ def test_names_make_sense_in_a_traceback():
     bindings = collections.Counter(
         (path, name)
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if (name := _binding(node)) in BARE_WORDS
     )
     worst = [f"{ids(path)}: {name} x {n}" for (path, name), n in bindings.most_common(10)]
@@ -145,7 +153,7 @@ def test_no_circles():
     modules = {_module(path): path for path in sources()}
     graph = {}
     for module, path in modules.items():
-        tree = ast.walk(ast.parse(path.read_text()))
+        tree = ast.walk(parsed(path))
         names = {
             name for node in tree for name in _imported(node) if name in modules and name != module
         }
@@ -184,7 +192,7 @@ def test_sizes(path):
     lines = text.count("\n")
     limit = MAX_MAKER if path.parent.name == "makers" and path.stem != "base" else MAX_FILE
     assert lines <= (MAX_INIT if path.name == "__init__.py" else limit)
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             docstring = node.body[0].end_lineno - node.body[0].lineno + 1
             length = node.end_lineno - node.lineno + 1
@@ -204,7 +212,7 @@ def test_public_paths():
     present = {read_card(name).model for name in bundled_names()}
     for source in [*(ROOT / "makers").rglob("*.py"), *(ROOT / "flows").glob("*.py")]:
         module = ".".join(source.relative_to(ROOT).with_suffix("").parts)
-        for node in ast.parse(source.read_text()).body:
+        for node in parsed(source).body:
             is_maker = isinstance(node, ast.ClassDef) and node.name.endswith("Maker")
             is_job = isinstance(node, ast.FunctionDef) and any(
                 isinstance(mark, ast.Name) and mark.id == "job" for mark in node.decorator_list
@@ -224,7 +232,7 @@ def test_scripts_of_others_are_not_in_the_repository():
 
 def test_nothing_prints():
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             assert not (isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print"), (
                 path
             )

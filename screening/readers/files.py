@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.elements import symbols
 from screening.errors import InputError
 from screening.readers import limits
 from screening.readers.cif import read_cif
@@ -157,8 +158,6 @@ def _read_parquet(file: Path) -> Iterator[ReadStructure]:
 
 
 def _from_row(row: dict[str, Any]) -> RawCrystal:
-    from screening.elements import symbols
-
     lattice = np.asarray(row["lattice"], dtype=float).reshape(3, 3)
     coords = np.asarray(row["frac_coords"], dtype=float).reshape(-1, 3)
     names = []
