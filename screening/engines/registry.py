@@ -36,7 +36,7 @@ SEVENNET = ("sevennet-0", "sevennet-l3i5")
 NEQUIX = ("nequix-oam-1", "nequix-oam-1-pft", "nequix-mp-1", "nequix-omat-1")
 """Potentials whose weights the user adds or fetches, see `screening.engines.potentials`."""
 
-JUDGES = ("screening-1", "nequix-oam-1-pft", "nequix-oam-1", "sevennet-l3i5", "chgnet")
+JUDGES = ("nequix-oam-1-pft", "nequix-oam-1", "sevennet-l3i5", "chgnet")
 """Potentials in the order of their errors (docs/methods.md): the first that is here judges."""
 TUNED_CLASS = "screening.engines.nequix:NequixEngine"
 """Class on the cards of potentials that were trained here."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from screening.composition import CompositionArray
 from screening.energy_scale.fit import fit_terms
 from screening.energy_scale.labelled import read_labelled, row_crystals
-from screening.energy_scale.terms import term_matrix
+from screening.energy_scale.terms import term_matrix, term_names
 from screening.errors import InputError
 from screening.progress import report
 from screening.training.data import held_out
@@ -173,7 +173,9 @@ def _draw(
         [crystal for crystal, usable in zip(crystals, good, strict=True) if usable],
         formulas,
         table["formation_energy_per_atom"].to_numpy(dtype=np.float64)[good],
-        term_matrix(CompositionArray.from_formulas(formulas)) if formulas else np.zeros((0, 1)),
+        term_matrix(CompositionArray.from_formulas(formulas))
+        if formulas
+        else np.zeros((0, len(term_names()))),
     )
 
 
