@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from screening.composition import CompositionArray
+from screening.energy_scale.terms import term_matrix
 from screening.engines.nequix import NequixEngine
 from screening.metrics.intervals import bootstrap_interval
 from screening.tuning.data import Labelled, TuningData, fit_labels
@@ -58,11 +61,16 @@ def measure(
     -------
     ``known``: mean absolute error of the formation energies of both (eV/atom), each with terms
     fitted to it, and the gain with its 95 % interval from a paired bootstrap; ``hypothetical``:
-    change of energies and forces of crystals of which only the origin's are known.
+    change of formation energies and forces of crystals of which only the origin's are known. A
+    negative ``change_bias`` makes new crystals more stable than the origin does.
     """
+    terms = {
+        "origin": fit_labels(start, data.reference),
+        "tuned": fit_labels(tuned, data.reference),
+    }
     errors = {
-        "origin": _errors(start, data.reference, data.known),
-        "tuned": _errors(tuned, data.reference, data.known),
+        "origin": _errors(start, terms["origin"], data.known),
+        "tuned": _errors(tuned, terms["tuned"], data.known),
     }
     sizes = {name: np.abs(values) for name, values in errors.items()}
     gain = sizes["origin"] - sizes["tuned"]
@@ -78,23 +86,29 @@ def measure(
             "gain": gain.mean(),
             "gain_interval": bootstrap_interval(gain, seed=seed),
         },
-        "hypothetical": _changes(tuned, data.unknown),
+        "hypothetical": _changes(tuned, data.unknown, terms["tuned"] - terms["origin"], seed),
     }
 
 
-def _errors(network: TunedNetwork, reference: Labelled, known: Labelled) -> NDArray[np.float64]:
+def _errors(
+    network: TunedNetwork, terms: NDArray[np.float64], known: Labelled
+) -> NDArray[np.float64]:
     """Errors of formation energies (eV/atom) with the terms of the network itself."""
-    terms = fit_labels(network, reference)
     energies = network_energies(network, known.crystals)
     return np.asarray(energies - known.matrix @ terms - known.truth)
 
 
-def _changes(tuned: TunedNetwork, frames: Frames) -> dict[str, Any]:
-    """Compare energies and forces with those of the origin."""
+def _changes(
+    tuned: TunedNetwork, frames: Frames, terms: NDArray[np.float64], seed: int
+) -> dict[str, Any]:
+    """Compare formation energies and forces with those of the origin; `terms` changed by these."""
     if not len(frames):
         return {"n": 0}
     results = NequixEngine("tuned", tuned.config, tuned.arrays()).evaluate(frames.crystals)
-    change = np.array([r.energy / len(r.forces) for r in results]) - frames.energies
+    counts = [dict(Counter(crystal.numbers.tolist())) for crystal in frames.crystals]
+    matrix = term_matrix(CompositionArray.from_counts(counts))
+    energies = np.array([result.energy / len(result.forces) for result in results])
+    change = energies - frames.energies - matrix @ terms
     turn = [
         np.abs(result.forces - forces).mean()
         for result, forces in zip(results, frames.forces, strict=True)
@@ -104,5 +118,6 @@ def _changes(tuned: TunedNetwork, frames: Frames) -> dict[str, Any]:
         "n": len(change),
         "change_mae": np.abs(change).mean(),
         "change_bias": change.mean(),
+        "change_bias_interval": bootstrap_interval(change, seed=seed),
         "force_change_mae": float(np.mean(turn)),
     }

@@ -71,7 +71,10 @@ def test_tuning_gains_and_becomes_an_engine(start, data, tmp_path):
     assert known["gain"] == pytest.approx(known["origin_mae"] - known["mae"])
     low, high = known["gain_interval"]
     assert low <= known["gain"] <= high
-    assert card.metrics["hypothetical"]["n"] > 0
+    hypothetical = card.metrics["hypothetical"]
+    assert hypothetical["n"] > 0
+    low, high = hypothetical["change_bias_interval"]
+    assert low <= hypothetical["change_bias"] <= high
     assert card.split["n_replay"] == 8
     assert card.hyperparameters["steps"] > 0
     assert [source.licence for source in card.data][1] == "MIT"
