@@ -98,7 +98,7 @@ def milliseconds(engine: Engine, crystals: list[Crystal]) -> float:
 
 
 def finite(engine: Engine, crystals: list[Crystal]) -> bool:
-    """Whether all energies are numbers."""
+    """Tell whether all energies are numbers."""
     return bool(np.isfinite([result.energy for result in engine.evaluate(crystals)]).all())
 
 

@@ -125,7 +125,7 @@ class NequixEngine(BatchEngine[PairList]):
         self.network = NequixNetwork(config, weights, messenger_for(self.device))
 
     def can_evaluate(self, crystal: Crystal) -> bool:
-        """Whether the network knows the elements and each atom has a neighbour."""
+        """Tell whether the network knows the elements and each atom has a neighbour."""
         return not isinstance(self._checked(crystal), str)
 
     def _graph(self, crystal: Crystal) -> PairList | str:

@@ -52,7 +52,7 @@ class Pairs:
 
 
 class Messenger(Protocol):
-    """How messages are made and summed."""
+    """Function that makes and sums messages."""
 
     def __call__(
         self, layer: Layer, x: Tensor, weights: Tensor, couplings: Tensor, pairs: Pairs
@@ -113,7 +113,7 @@ class NequixNetwork:
     weights
         Arrays by the names of `NequixConfig.shapes`; read at each call: they may be trained.
     messenger
-        How messages are made.
+        Function that makes messages.
     couplings
         Those of another network of the same configuration; left out: computed.
     """

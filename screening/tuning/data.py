@@ -1,4 +1,4 @@
-"""What a potential is tuned on and measured on: crystals split by formula, hypothetical ones."""
+"""Crystals for the tuning and the measurement of a potential, split by formula."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class TuningData:
     train
         Labelled crystals, then hypothetical ones with the start's energies and forces.
     n_labelled
-        How many of these are labelled.
+        Number of labelled crystals among these.
     formulas
         Canonical formulas that training or terms have seen.
     terms
@@ -108,7 +108,7 @@ def collect(
     path
         Parquet file of labelled crystals.
     options
-        How many of what.
+        Numbers of crystals.
     origin, start
         The potential that is tuned, as an engine and as a network.
     seed

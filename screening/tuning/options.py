@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class PotentialOptions(BaseModel):
-    """What is tuned, and how."""
+    """Hyperparameters and sizes of the samples."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -36,7 +36,7 @@ class Subject:
     seed
         Seed of bootstrap intervals.
     relax
-        Whether crystals are relaxed before their energy counts.
+        Relax crystals before their energy counts.
     largest
         Largest number of atoms of a crystal with phonons; None for any.
     """
