@@ -118,13 +118,16 @@ def status(
     campaign: Annotated[
         str | None, typer.Argument(help="Name or identifier of one; left out: all are listed.")
     ] = None,
+    predictions: Annotated[
+        bool, typer.Option("--predictions", help="List predictions, too.")
+    ] = False,
     as_json: JsonFlag = False,
     as_csv: CsvFlag = False,
 ) -> None:
     """Show all campaigns, or the funnel, tasks and failures of one."""
     database = open_database()
     if campaign is None:
-        summary.print_campaigns(database, as_json=as_json, as_csv=as_csv)
+        summary.print_campaigns(database, predictions=predictions, as_json=as_json, as_csv=as_csv)
     else:
         document = find_campaign(database, campaign)
         summary.print_status(database, document, as_json=as_json, as_csv=as_csv)

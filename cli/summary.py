@@ -16,30 +16,32 @@ from cli.formatting import (
 )
 from screening.schemas import Stage
 from stores.queries.documents import (
-    CURRENT,
-    MATERIAL_FIELDS,
-    MAX_PAGE,
     campaign_funnel,
     failed_tasks,
-    find,
     task_states,
 )
+from stores.queries.record import campaign_crystals, reasons_without_hull
 
 if TYPE_CHECKING:
     from screening.schemas import CampaignDoc
     from stores import Database
 
 
-def print_campaigns(database: Database, *, as_json: bool, as_csv: bool) -> None:
-    """List all campaigns, the last one first."""
-    fields = ["name", "campaign_id", "state", "launcher", "created", "updated", "error"]
+def print_campaigns(database: Database, *, predictions: bool, as_json: bool, as_csv: bool) -> None:
+    """List all campaigns, the last one first; predictions only when they are asked for."""
+    fields = ["name", "campaign_id", "kind", "state", "launcher", "created", "updated", "error"]
     rows = list(database.rows("campaigns", {}, fields, sort={"updated": -1}))
+    hidden = [] if predictions else [row for row in rows if row.get("kind") == "prediction"]
+    rows = [row for row in rows if row not in hidden]
+    if not (as_json or as_csv) and hidden:
+        console.print(f"{len(hidden)} predictions: [bold]screening status --predictions[/]")
     if not rows and not (as_json or as_csv):
         console.print(
             "no campaign yet: [bold]screening init[/], then [bold]screening run campaign.yaml[/]"
         )
         return
-    show(rows, {field: field for field in fields}, as_json=as_json, as_csv=as_csv)
+    columns = [field for field in fields if predictions or field != "kind"]
+    show(rows, {field: field for field in columns}, as_json=as_json, as_csv=as_csv)
 
 
 def print_status(database: Database, campaign: CampaignDoc, *, as_json: bool, as_csv: bool) -> None:
@@ -47,6 +49,7 @@ def print_status(database: Database, campaign: CampaignDoc, *, as_json: bool, as
     funnel = campaign_funnel(database, campaign.campaign_id)
     tasks = task_states(database, campaign.campaign_id)
     failures = failed_tasks(database, campaign.campaign_id)
+    without_hull = reasons_without_hull(database, campaign.campaign_id)
     if as_json:
         print_json(
             {
@@ -57,6 +60,7 @@ def print_status(database: Database, campaign: CampaignDoc, *, as_json: bool, as
                 "funnel": {name: stage.model_dump() for name, stage in funnel.items()},
                 "tasks": tasks,
                 "failed": failures,
+                "without_hull": without_hull,
             }
         )
         return
@@ -71,6 +75,11 @@ def print_status(database: Database, campaign: CampaignDoc, *, as_json: bool, as
     )
     if campaign.error and not as_csv:
         console.print(f"last error: {campaign.error}", markup=False)
+    for reason in [] if as_csv else without_hull:
+        console.print(
+            f"{reason}: import a structure of the element (`screening references import FILE`)",
+            markup=False,
+        )
     for failure in [] if as_csv else failures:
         console.print(
             f"failed {failure['stage']} {failure['task_key'][:12]}: {failure['error']}",
@@ -84,26 +93,27 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
     if not Stage.last_of(campaign.config["until"]).reaches(Stage.HULL):
         _print_candidates(database, campaign, limit)
         return
-    criteria = {"campaign_ids": campaign.campaign_id, **CURRENT}
-    window = f"energy_above_hull<={_limit(campaign)!r}"
-    page = find(database, window, fields=MATERIAL_FIELDS, limit=MAX_PAGE, criteria=criteria)
-    if not page.rows:
-        console.print(
-            "no crystal came near the hull: widen the space, or raise hull.max_above_hull"
-        )
-        return
+    crystals = campaign_crystals(database, campaign.campaign_id)
+    window = _limit(campaign)
+    near = [row for row in crystals if row["energy_above_hull"] <= window]
     best: dict[str, dict[str, Any]] = {}
-    for row in page.rows:
+    for row in crystals:
         first = best.setdefault(row["formula_pretty"], {**material_row(row), "others": -1})
         first["others"] += 1
     rows = list(best.values())[:limit]
-    show(rows, {**material_columns(rows), "others": "others"}, title="best crystal of each formula")
+    if rows:
+        columns = {**material_columns(rows), "others": "others"}
+        show(rows, columns, title="best crystal of each formula")
     for line in material_notes(rows):
         console.print(line, markup=False, highlight=False)
-    n, formulas = len(page.rows), len(best)
+    formulas = {row["formula_pretty"] for row in near}
     console.print(
-        f"{n} crystals of {formulas} formulas within {_limit(campaign)} eV/atom of their hulls"
+        f"{len(near)} crystals of {len(formulas)} formulas within {window} eV/atom of their hulls"
     )
+    if not near:
+        console.print(
+            "no crystal came near the hull: widen the space, or raise hull.max_above_hull"
+        )
 
 
 def _print_candidates(database: Database, campaign: CampaignDoc, limit: int) -> None:

@@ -18,8 +18,9 @@ from flows.launch import run_flow, submit_flow
 from makers.fields import build_maker
 from makers.validation import ValidationMaker
 from screening.errors import InputError
-from screening.schemas import StructureDoc
+from screening.schemas import Stage, StructureDoc
 from stores import open_database
+from stores.membership import produced_by
 from stores.queries.documents import find_campaign
 
 if TYPE_CHECKING:
@@ -117,10 +118,9 @@ def _chosen(
         names = [one.structure_id for one in candidates]
         competing = flow.competing_of(database, names) if maker.competing else []
         return candidates, database.get_many(StructureDoc, competing, blobs=False), {}
-    query = {"campaign_id": document.campaign_id}
-    formulas = [row["formula"] for row in database.rows("candidates", query, ["formula"])]
+    relaxed = produced_by(database, document.campaign_id, Stage.RELAX)
     hull_ids = flow.ending_of(database, document).hull_ids
-    chosen = choose(database, maker, hull_ids, formulas)
+    chosen = choose(database, maker, hull_ids, relaxed)
     if not chosen.chosen:
         raise InputError(
             f"campaign {document.name!r} has no candidate for DFT within "

@@ -28,7 +28,8 @@ from screening.errors import CheckpointError
 from screening.hull import wording
 from screening.schemas import HullDoc, MaterialDoc, PhononDoc, SpaceGroupDoc, utc_now
 from stores.queries.criteria import any_of
-from stores.queries.documents import CURRENT, campaign_funnel
+from stores.queries.documents import campaign_funnel
+from stores.record import recorded_materials
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,12 +62,7 @@ def write_report(
     -------
     The report, and the CIF files.
     """
-    found = database.find(
-        MaterialDoc,
-        {"campaign_ids": campaign.campaign_id, **CURRENT},
-        sort={"energy_above_hull": 1, "material_id": 1},
-    )
-    materials = [material for material in found if not material.task_ids]
+    materials = recorded_materials(database, campaign)
     cif_folder = folder / "cif"
     cif_folder.mkdir(parents=True, exist_ok=True)
     files = [_write_cif(material, cif_folder) for material in materials]

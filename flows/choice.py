@@ -70,7 +70,7 @@ def choose(
     database: Database,
     maker: ValidationMaker,
     hull_ids: Iterable[str],
-    formulas: Iterable[str] | None = None,
+    structure_ids: Iterable[str] | None = None,
 ) -> Selection:
     """Choose the crystals of a campaign for DFT, by the policy of its maker.
 
@@ -82,19 +82,16 @@ def choose(
         The policy.
     hull_ids
         Hulls of the potential.
-    formulas
-        Formulas of the campaign's candidates; None for any.
+    structure_ids
+        Relaxed structures that the campaign's own tasks have produced; None for any candidate.
     """
-    wanted = None if formulas is None else set(formulas)
+    own = None if structure_ids is None else set(structure_ids)
     contenders: dict[str, Contender] = {}
     costs: dict[str, float] = {}
     for hull in database.find(HullDoc, any_of("hull_id", sorted(hull_ids))):
         for entry in hull.entries:
-            if (
-                entry.role == "candidate"
-                and entry.energy_above_hull <= maker.max_above_hull
-                and (wanted is None or entry.formula in wanted)
-            ):
+            chosen = entry.role == "candidate" if own is None else own & {*entry.members}
+            if chosen and entry.energy_above_hull <= maker.max_above_hull:
                 contenders[entry.entry_id] = _contender(database, maker, hull, entry, costs)
     policy = Policy(
         top=maker.top,

@@ -10,7 +10,7 @@ from screening.schemas import CampaignDoc, CampaignState, utc_now
 from stores import open_database
 from stores.builders import build_materials
 from stores.queries.candidates import mark_stages
-from stores.queries.documents import campaign_funnel
+from stores.queries.documents import count_funnel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def finish_campaign(
 
 def _close(campaign_id: str) -> None:
     database = open_database()
-    funnel = campaign_funnel(database, campaign_id)
+    funnel = count_funnel(database, campaign_id)
     changes = {
         "state": CampaignState.FINISHED.value,
         "updated": utc_now(),

@@ -12,11 +12,14 @@ from jobflow import Flow, Response, job
 from flows.closing import finish, finish_campaign, largest_systems
 from flows.sections import HullSection, PhononSection, RelaxSection, StructureSection
 from makers.base import StageSummary
+from screening.crystal.elemental_structures import elements_without_reference
 from screening.errors import InputError
 from screening.progress import plan
 from screening.schemas import Stage
-from stores import open_database
-from stores.queries.candidates import best_entries, candidate_systems, formulas_of_campaign
+from stores import Database, open_database
+from stores.queries.candidates import candidate_systems
+from stores.queries.criteria import any_of
+from stores.queries.record import placed_crystals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +32,23 @@ def chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     ['ab', 'cd', 'e']
     """
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def hull_systems(database: Database, systems: Iterable[str]) -> list[str]:
+    """Choose the chemical systems whose hulls are drawn.
+
+    Systems with an element that has no reference structure, neither ours nor imported, get no hull.
+    They stand apart, so that they cost no other system its own.
+    """
+    systems = set(systems)
+    lacking = elements_without_reference(
+        sorted({symbol for system in systems for symbol in system.split("-")})
+    )
+    query = {"roles": "imported", "stage": "generated", **any_of("chemsys", lacking)}
+    imported = {row["chemsys"] for row in database.rows("structures", query, ["chemsys"])}
+    without = set(lacking) - imported
+    complete = {system for system in systems if not without & set(system.split("-"))}
+    return sorted({*largest_systems(complete), *largest_systems(systems - complete)})
 
 
 def _ids(summaries: Iterable[StageSummary]) -> list[str]:
@@ -46,7 +66,7 @@ def after_candidates(
         raise InputError("no composition survived: widen the chemical space or the filters")
     if section is None:
         return Response(output=finish_campaign(campaign_id, [], 0.0))
-    systems = largest_systems(candidate_systems(open_database(), candidates.ids))
+    systems = hull_systems(open_database(), candidate_systems(open_database(), candidates.ids))
     symmetry = section.symmetry.make(candidates.ids, campaign_id)
     pools = [
         section.structure.make(list(chunk), symmetry.output, campaign_id, pressure=section.pressure)
@@ -122,13 +142,8 @@ def after_hulls(
     hull_ids = _ids(hulls)
     if section is None:
         return Response(output=finish_campaign(campaign_id, hull_ids, max_above_hull))
-    database = open_database()
-    best = best_entries(
-        database,
-        hull_ids,
-        formulas_of_campaign(database, campaign_id),
-        max_above_hull=section.phonon.max_above_hull,
-        limit=section.phonon.top,
+    best = crystals_for_phonons(
+        hull_ids, campaign_id, section.phonon.top, section.phonon.max_above_hull
     )
     plan(Stage.PHONON, len(best))
     phonons = [section.phonon.make(name, campaign_id) for name in best]
@@ -142,3 +157,16 @@ def after_hulls(
     else:
         following = finish(campaign_id, hull_ids, max_above_hull, finished)
     return Response(detour=Flow([*phonons, following], name="phonons"))
+
+
+def crystals_for_phonons(
+    hull_ids: list[str], campaign_id: str, top: int, max_above_hull: float
+) -> list[str]:
+    """Choose crystals of this campaign, the lowest above their hull first."""
+    placed = [
+        crystal
+        for crystal in placed_crystals(open_database(), campaign_id)
+        if crystal.hull_id in hull_ids and crystal.energy_above_hull <= max_above_hull
+    ]
+    placed.sort(key=lambda crystal: (crystal.energy_above_hull, crystal.entry_id))
+    return list(dict.fromkeys(crystal.entry_id for crystal in placed))[:top]

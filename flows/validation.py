@@ -21,10 +21,10 @@ from makers.tasks import get_structure
 from makers.validation import ValidationMaker
 from screening.errors import InputError
 from screening.phonon import plan_phonons
-from screening.schemas import CampaignDoc, HullDoc, StructureDoc
+from screening.schemas import CampaignDoc, HullDoc, Stage, StructureDoc
 from stores import Database, open_database
 from stores.builders import build_materials
-from stores.queries.candidates import formulas_of_campaign
+from stores.membership import produced_by
 from stores.queries.criteria import any_of
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def validate_best(
     del phonons  # only makes this step wait
     database = open_database()
     build_materials(database, hull_ids, max_above_hull)  # to look at, while VASP runs
-    formulas = formulas_of_campaign(database, campaign_id)
-    selection = choose(database, maker, hull_ids, formulas)
+    relaxed = produced_by(database, campaign_id, Stage.RELAX)
+    selection = choose(database, maker, hull_ids, relaxed)
     return _relaxations(
         maker,
         [contender.structure_id for contender in selection.chosen],

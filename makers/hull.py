@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 @dataclass
 class HullMaker(EngineMaker):
     """Build the hull of everything in the database with energies of one engine at one pressure.
+
+    Without an energy of each element there is none: the funnel says so.
 
     Attributes
     ----------
@@ -67,7 +70,13 @@ class HullMaker(EngineMaker):
     def _build(
         self, database: Database, chemsys: str, entries: list[str], source: str, listed: datetime
     ) -> TaskOutcome:
-        documents = database.get_many(StructureDoc, entries, blobs=False)
+        read = database.get_many(StructureDoc, entries, blobs=False)
+        documents = [document for document in read if _is_finite(document)]
+        missing = sorted(set(chemsys.split("-")) - {document.chemsys for document in documents})
+        if missing:
+            text = f"no hull: {source} has no energy of {', '.join(missing)}"
+            reasons = {text: len(read)} if read else {}
+            return TaskOutcome(unit="structures", reasons=reasons, data={"reason": text})
         groups = group_duplicates(documents, progress=lambda n, of: report(self.stage, n, of))
         hull = build_hull(chemsys, groups, source)
         hull.version = 1 + _last_version(database, chemsys, source)
@@ -82,6 +91,7 @@ class HullMaker(EngineMaker):
         n_candidates = sum(entry.role == StructureRole.CANDIDATE for entry in hull.entries)
         outcome = TaskOutcome(n_out=len(near), unit="structures", ids=[hull.hull_id])
         reasons = {
+            "energy not finite": len(read) - len(documents),
             "duplicate": len(documents) - len(groups),
             "reference": len(groups) - n_candidates,
             f"above {self.max_above_hull} eV/atom": n_candidates - len(near),
@@ -93,10 +103,7 @@ class HullMaker(EngineMaker):
 
 @dataclass
 class DftHullMaker(HullMaker):
-    """Build the hull of everything that was relaxed by DFT, with energies of one source.
-
-    Without an entry for each element there is none: the funnel says so.
-    """
+    """Build the hull of everything that was relaxed by DFT, with energies of one source."""
 
     name: str = "dft hull"
     stage: ClassVar[Stage] = Stage.VALIDATION
@@ -109,12 +116,6 @@ class DftHullMaker(HullMaker):
     def _build(
         self, database: Database, chemsys: str, entries: list[str], source: str, listed: datetime
     ) -> TaskOutcome:
-        query = {**any_of("structure_id", entries), "nelements": 1}
-        there = {row["chemsys"] for row in database.rows("structures", query, ["chemsys"])}
-        missing = sorted(set(chemsys.split("-")) - there)
-        if missing:
-            text = f"no hull: {self.engine} has no energy of {', '.join(missing)}"
-            return TaskOutcome(unit="structures", counted=False, data={"reason": text})
         outcome = super()._build(database, chemsys, entries, source, listed)
         outcome.counted = False
         return outcome
@@ -138,6 +139,12 @@ def relaxed_ids(
     return sorted(
         row["structure_id"] for row in database.rows("structures", query, ["structure_id"])
     )
+
+
+def _is_finite(document: StructureDoc) -> bool:
+    """Whether a relaxed structure has an energy that can be compared."""
+    energy = document.relaxation.ranking_energy if document.relaxation else None
+    return energy is not None and isfinite(energy)
 
 
 def _last_version(database: Database, chemsys: str, source: str) -> int:

@@ -93,9 +93,10 @@ class MaterialsBuilder(Builder):
         """Yield one entry of a hull with all that is known about its crystal."""
         for hull_id, systems in newest_of(self.database, self.hull_ids).items():
             for hull in self.sources[0].query({"hull_id": hull_id}):
-                yield from self._items_of(HullDoc.model_validate(_without_id(hull)), systems)
+                yield from self.items_of(HullDoc.model_validate(_without_id(hull)), systems)
 
-    def _items_of(self, hull: HullDoc, systems: set[str]) -> Iterator[dict[str, Any]]:
+    def items_of(self, hull: HullDoc, systems: set[str]) -> Iterator[dict[str, Any]]:
+        """Yield the entries of one hull that belong to some chemical systems."""
         _, structures, phonons, candidates = self.sources
         described = crystals_of(self.database, hull, systems)
         revision = revise(hull, systems, list(described.values()), self.max_above_hull)
@@ -128,10 +129,16 @@ class MaterialsBuilder(Builder):
         entry, hull, phonon = item["entry"], item["hull"], item["phonon"]
         members = {row["structure_id"]: row for row in item["members"]}
         best = members.get(entry.entry_id)
-        proposed = [row for row in item["members"] if "candidate" in row["roles"]]
+        own = item.get("own")
+        proposed = [
+            row
+            for row in item["members"]
+            if "candidate" in row["roles"] and (own is None or row["structure_id"] in own)
+        ]
         if best is None or not proposed:
             return None
-        known_as = [name for name, row in members.items() if set(row["roles"]) - {"candidate"}]
+        references = [name for name, row in members.items() if set(row["roles"]) - {"candidate"}]
+        known_as = item.get("known_as", references)
         origins = _proposals(proposed)
         campaigns = {name for row in proposed for name in item["campaigns"][row["structure_id"]]}
         candidates = [row for row in item["candidates"] if row["campaign_id"] in campaigns]

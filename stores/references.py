@@ -68,7 +68,7 @@ def searched_sources(
 
 def _imports(database: Database, chemsys: str, stage: StructureStage) -> list[ReferenceSource]:
     """List the imports with a structure of a system, each with the date of the last one."""
-    pipeline = [
+    pipeline: list[dict[str, Any]] = [
         {
             "$match": {
                 "chemsys": {"$in": subsystems(chemsys)},

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import bson
 
 from screening.errors import InputError
-from screening.schemas import CampaignDoc, CampaignKind, FunnelStage, Stage
+from screening.schemas import CampaignDoc, CampaignKind, CampaignState, FunnelStage, Stage
 from stores.collections import COLLECTIONS
 from stores.filter_values import is_sortable
 from stores.filters import field_names, parse_filter
+from stores.queries.record import hull_stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,7 +186,19 @@ def count(database: Database, text: str = "", *, collection: str = "materials") 
 
 
 def campaign_funnel(database: Database, campaign_id: str) -> dict[str, FunnelStage]:
-    """Add up what each stage let through, from the finished tasks of a campaign."""
+    """Tell what each stage let through: of a finished campaign, as it was when that ended."""
+    query = {"campaign_id": campaign_id, "state": CampaignState.FINISHED.value}
+    for row in database.rows("campaigns", query, ["funnel"]):
+        if row.get("funnel"):
+            return {name: FunnelStage.model_validate(one) for name, one in row["funnel"].items()}
+    return count_funnel(database, campaign_id)
+
+
+def count_funnel(database: Database, campaign_id: str) -> dict[str, FunnelStage]:
+    """Add up what each stage let through, from the finished tasks of a campaign.
+
+    At the hulls only the campaign's own structures count, on the newest of its own hulls.
+    """
     pipeline: list[dict[str, Any]] = [
         {"$match": {"campaign_ids": campaign_id, "state": "finished"}},
         {"$project": {"stage": 1, "summary": 1}},
@@ -204,6 +217,9 @@ def campaign_funnel(database: Database, campaign_id: str) -> dict[str, FunnelSta
                 stage.reasons[reason] = stage.reasons.get(reason, 0) + number
     if drawn := funnel.get(Stage.GENERATION.value):
         drawn.n_in = drawn.n_out + drawn.n_failed + sum(drawn.reasons.values())
+    placed = hull_stage(database, campaign_id)
+    if placed is not None:
+        funnel[Stage.HULL.value] = placed
     order = [stage.value for stage in Stage]
     return dict(sorted(funnel.items(), key=lambda item: order.index(item[0])))
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from screening.hull.standing import STABLE
 from screening.schemas import Stage, State
-from stores.queries.documents import CURRENT, dig
+from stores.queries.documents import CURRENT
+from stores.queries.record import campaign_window, own_hulls, placed_crystals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,23 +104,30 @@ def _has_hull(database: Database, campaign_id: str) -> bool:
         return database.raw("tasks").find_one(query, {"_id": 1}) is not None
 
 
-def campaign_window(database: Database, campaign_id: str) -> float:
-    """Largest distance to the hull (eV/atom) that a campaign counts as a discovery."""
-    query = {"campaign_id": campaign_id}
-    row = next(database.rows("campaigns", query, ["config.hull.max_above_hull"], limit=1), {})
-    window = dig(row, "config.hull.max_above_hull")
-    return float("inf") if window is None else float(window)
-
-
 def _crystals(database: Database, campaign_id: str, window: float) -> dict[str, tuple[Fate, str]]:
-    """Map structures to the fate and identifier of the crystal that they are, the newest hull's."""
+    """Map structures to the fate and identifier of the crystal that they are, on its own hulls."""
+    if not own_hulls(database, campaign_id):
+        return _materials(database, campaign_id, window)
+    return {
+        name: (_fate(crystal.energy_above_hull, window), crystal.entry_id)
+        for crystal in placed_crystals(database, campaign_id)
+        for name in crystal.structure_ids
+    }
+
+
+def _fate(distance: float, window: float) -> Fate:
+    """Name the place of a crystal at a distance to the hull (eV/atom)."""
+    return Fate.STABLE if distance <= STABLE else Fate.NEAR if distance <= window else Fate.ABOVE
+
+
+def _materials(database: Database, campaign_id: str, window: float) -> dict[str, tuple[Fate, str]]:
+    """Map structures to fates by `materials`, where the hulls of the campaign are gone."""
     fields = ["material_id", "structure_id", "found_as", "energy_above_hull"]
     query = {"campaign_ids": campaign_id, **CURRENT}
     rows = database.rows("materials", query, fields, sort={"hull_created": 1})
     ends = {}
     for row in rows:
-        above = row["energy_above_hull"]
-        fate = Fate.STABLE if above <= STABLE else Fate.NEAR if above <= window else Fate.ABOVE
+        fate = _fate(row["energy_above_hull"], window)
         for name in (row["structure_id"], *row["found_as"]):
             ends[name] = (fate, row["material_id"])
     return ends

@@ -113,7 +113,7 @@ def crystal(formula, a, energy, campaign_id="camp-a", **fields):
         "energy_above_hull": entry.energy_above_hull,
         "is_stable": entry.energy_above_hull < 1e-6, "hull_id": hull.hull_id,
         "hull_created": hull.created, "known": False,
-        "predicted_formation_energy_per_atom": -0.2, "method": "prototypes",
+        "predicted_formation_energy_per_atom": -0.2, "method": "prototypes #1",
         "origins": found.origins,
     }  # fmt: skip
     return [candidate, generated, found, hull, MaterialDoc(**values | fields)]
@@ -140,16 +140,23 @@ def documents():
     failed; its hull has two elements beside them.
     """
     first = crystal("CuPd", 3.0, -1.2, dynamic_stability="unstable", min_frequency=-1.5)
-    others = [*crystal("CuPd", 3.2, -0.9), *crystal("AgPd", 3.1, -1.1, known=True, method="random")]
+    others = [
+        *crystal("CuPd", 3.2, -0.9),
+        *crystal("AgPd", 3.1, -1.1, known=True, method="random #1"),
+    ]
     far = relaxed(cesium_chloride("Cu", "Pd", 4.0), -0.2)
     broken = relaxed(cesium_chloride("Ag", "Pd", 4.0), -0.2, state="failed", reason="no cell")
     broken.origins.append(OriginDoc(method="random", version="1", rank=2))
     mine = [doc for doc in [*first, *others, far, broken] if getattr(doc, "relaxation", None)]
+    proposed = [
+        doc.structure_id for doc in [*first, *others] if getattr(doc, "stage", "") == "generated"
+    ]
     return [
         campaign(),
         campaign(campaign_id="camp-b", name="silver", state="failed", error="disk full"),
         task(Stage.VALIDITY, 7, 5, not_neutral=2),
         task(Stage.ENERGY, 5, 2, **{"not among the best": 3}),
+        task(Stage.STRUCTURE, 2, 2, proposed),
         task(
             Stage.RELAX, 5, 4, [doc.structure_id for doc in mine], 1, unit="structures", exploded=1
         ),
