@@ -14,9 +14,9 @@ from cli.types import CsvFlag, JsonFlag, Quiet, SeedOption
 from db_config import get_settings
 from flows import predict as flow
 from screening.checkpoints import set_checkpoint_folder
+from screening.crystal.limits import DEFAULT_MAX_ATOMS
 from screening.errors import InputError
 from screening.structure import available_generators, generator_names
-from screening.structure.request import DEFAULT_MAX_ATOMS
 from screening.structure.sizes import largest_cell
 from stores import open_database
 

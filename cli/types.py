@@ -21,13 +21,9 @@ SeedOption = Annotated[
 DataOption = Annotated[
     list[Path], typer.Option("--data", help="Parquet file; may be given several times.")
 ]
-OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Further option; may be repeated."),
-]
-CheckpointOption = Annotated[
-    str | None, typer.Option("--checkpoint", help="Name or folder of a checkpoint.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 

@@ -8,12 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from makers.base import Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
-from screening.errors import InputError
-from screening.generation import CHECKPOINTS, CompositionGenerator, make_generator
+from screening.generation import CompositionGenerator
+from screening.generation.registry import get_method, make_composition_generator
 from screening.identity import MAX_SEED, content_hash, make_id
 from screening.schemas import BatchDoc, CheckpointRef, Stage
-from screening.site_likelihood import BANK, CHECKPOINT
-from screening.site_likelihood.generator import LikelyGenerator
 from stores import open_database
 from stores.queries.formula_lists import load_formulas, save_formulas
 
@@ -90,9 +88,8 @@ class GenerationMaker(StageMaker):
         for name in ("temperature", "amount_temperature"):
             if values[name] is None:  # that of the checkpoint
                 values.pop(name)
-        if self.method == LikelyGenerator.name:
-            values["bank"] = self._reference(BANK).sha256
-        return values
+        others = get_method(self.method).others
+        return values | {name: self._reference(other).sha256 for name, other in others.items()}
 
     def formula_list(self) -> list[str] | None:
         """Return the formulas themselves, read from the database where they are a stored list."""
@@ -116,10 +113,8 @@ class GenerationMaker(StageMaker):
 
     def model(self) -> CheckpointRef | None:
         """Return the trained generator's checkpoint, if the method has one."""
-        bundled = CHECKPOINTS | {LikelyGenerator.name: CHECKPOINT}
-        if self.method not in bundled:
-            return None
-        return self._reference(self.checkpoint or bundled[self.method])
+        bundled = get_method(self.method).checkpoint
+        return self._reference(self.checkpoint or bundled) if bundled else None
 
     def generator(self) -> CompositionGenerator:
         """Make the generator.
@@ -129,9 +124,7 @@ class GenerationMaker(StageMaker):
         InputError
             If the chemical space is empty or an element is unknown.
         """
-        if self.method == LikelyGenerator.name:
-            return self._likely()
-        return make_generator(
+        return make_composition_generator(
             self.method,
             seed=self.seed or 0,
             batch_size=self.batch_size,
@@ -149,22 +142,6 @@ class GenerationMaker(StageMaker):
             checkpoint=self.checkpoint,
             temperature=self.temperature,
             amount_temperature=self.amount_temperature,
-        )
-
-    def _likely(self) -> LikelyGenerator:
-        """Make the generator of likely compositions, which draws no samples."""
-        if self.formulas is not None:
-            raise InputError(f"method={self.method!r}: formulas are for method='formulas'")
-        limits = {"min_elements": self.min_elements, "max_elements": self.max_elements}
-        return LikelyGenerator(
-            elements=tuple(self.chemsys.split("-")) if self.chemsys else (),
-            required=tuple(self.required),
-            excluded=tuple(self.excluded),
-            max_atoms=self.max_atoms,
-            limit=self.n_samples,
-            batch_size=self.batch_size,
-            checkpoint=self.checkpoint or CHECKPOINT,
-            **{name: value for name, value in limits.items() if value is not None},
         )
 
     @stage_job

@@ -7,7 +7,7 @@ filter of the standard runs on plain fields with indexes.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from math import gcd
 from typing import TYPE_CHECKING, Any
@@ -213,12 +213,3 @@ def _geometry(structure: dict[str, Any]) -> dict[str, Any]:
 def _formula(symbols: list[str], counts: list[int]) -> str:
     pairs = zip(symbols, counts, strict=False)  # the anonymous names are more than enough
     return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in pairs)
-
-
-def built_until(database: Database) -> datetime | None:
-    """Date of the newest entry (UTC); None when there is none."""
-    with database.guard():
-        newest = database.raw(COLLECTION).find_one(
-            {}, {"last_modified": 1}, sort=[("last_modified", -1)]
-        )
-    return newest["last_modified"].astimezone(UTC) if newest else None

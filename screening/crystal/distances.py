@@ -9,9 +9,9 @@ It needs no choice of cell or origin and changes continuously with the atoms.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from screening.compiled import compiled
 from screening.elements import column
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ def covalent_radii() -> Floats:
     return np.nan_to_num(column("covalent_radius"), nan=_UNKNOWN_RADIUS)
 
 
-@njit(cache=True)
+@compiled
 def images_needed(lattice: Floats, cutoff: float) -> NDArray[np.int64]:
     """Images in each direction that hold all points within `cutoff` of a point in the cell."""
     volume = abs(np.linalg.det(lattice))
@@ -41,7 +41,7 @@ def images_needed(lattice: Floats, cutoff: float) -> NDArray[np.int64]:
     return needed
 
 
-@njit(cache=True)
+@compiled
 def _nearest(
     lattice: Floats, points: Floats, types: NDArray[np.int64], sums: Floats, cutoff: float
 ) -> None:
@@ -106,7 +106,7 @@ def fingerprint(lattice: Floats, points: Floats, numbers: NDArray[np.int64]) -> 
     return result
 
 
-@njit(cache=True)
+@compiled
 def _closest(lattice: Floats, points: Floats, radii: Floats, limit: float) -> float:
     """Smallest distance over the sum of radii; values above `limit` are returned as `limit`."""
     n = len(points)

@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from screening.compiled import compiled
 from screening.crystal.crystals import Crystal, cell_parameters, lattice_matrix
 from screening.crystal.space_groups import LETTERS, space_group
 
@@ -178,7 +178,7 @@ class Shape:
         return result
 
 
-@njit(cache=True)
+@compiled
 def _costs(
     points: Floats, images: Floats, owners: NDArray[np.int64], metric: Floats, cost: Floats
 ) -> None:

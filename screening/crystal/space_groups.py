@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.crystal.systems import crystal_family
 from screening.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -174,11 +175,7 @@ class SpaceGroup:
     @property
     def crystal_system(self) -> str:
         """Triclinic to cubic; trigonal and hexagonal groups are both "hexagonal" (their axes)."""
-        bounds = ((2, "triclinic"), (15, "monoclinic"), (74, "orthorhombic"), (142, "tetragonal"))
-        for last, name in bounds:
-            if self.number <= last:
-                return name
-        return "hexagonal" if self.number <= 194 else "cubic"
+        return crystal_family(self.number)
 
 
 @cache

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from screening.compiled import compiled
 from screening.crystal.space_groups import space_group
+from screening.crystal.systems import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,6 @@ Integers = NDArray[np.int64]
 Occupation = list[tuple[int, int]]
 """(letter as an index, atomic number) of each orbit."""
 
-SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "hexagonal", "cubic")
 _RETRIES = 8
 
 
@@ -29,7 +29,7 @@ class Tables(NamedTuple):
     Attributes
     ----------
     systems
-        Index in `SYSTEMS`, shape ``(230,)``.
+        Index in `FAMILIES`, shape ``(230,)``.
     primitive
         Primitive vectors in units of the conventional ones, shape ``(230, 3, 3)``.
     first_position
@@ -66,7 +66,7 @@ def tables() -> Tables:
     ]
     counts = np.array([count for _, count, _ in positions])
     return Tables(
-        systems=np.array([SYSTEMS.index(group.crystal_system) for group in groups]),
+        systems=np.array([FAMILIES.index(group.crystal_system) for group in groups]),
         primitive=np.array([group.primitive for group in groups]),
         first_position=np.cumsum([0, *(len(group.positions) for group in groups)]),
         multiplicities=counts,

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from screening.compiled import compiled
 from screening.crystal.space_groups import space_group
 from screening.elements import MAX_Z
 from screening.prototypes.substitution import soft_norm
@@ -53,7 +53,7 @@ class Recoloured:
     cost: float
 
 
-@njit(cache=True)
+@compiled
 def _is_plain(classes: Ints, elements: Ints, k: int) -> bool:
     """Whether each class has one of the `k` elements, and each element one class."""
     element_of = np.full(len(classes), -1)
@@ -66,7 +66,7 @@ def _is_plain(classes: Ints, elements: Ints, k: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@compiled
 def _make_room(total: float, owners: Ints, chosen: Ints, best: Floats) -> int:
     """Drop the worst row and give the place of a new one with cost `total`."""
     row = len(best) - 1
@@ -77,7 +77,7 @@ def _make_room(total: float, owners: Ints, chosen: Ints, best: Floats) -> int:
     return row
 
 
-@njit(cache=True)
+@compiled
 def _assign(  # noqa: PLR0917 - one loop without recursion, as numba wants it
     starts: Ints,
     multiplicities: Ints,

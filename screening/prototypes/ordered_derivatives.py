@@ -15,9 +15,9 @@ from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from screening.compiled import compiled
 from screening.crystal.crystals import primitive_sites
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def site_permutations(crystal: Crystal, sites: Ints) -> Ints:
     return np.unique(same[whole].argmax(axis=2), axis=0)
 
 
-@njit(cache=True)
+@compiled
 def _distinct(permutations: Ints, k: int, n: int) -> tuple[Ints, Ints]:
     """Choices of `k` sites that are the first of their equivalents, as bits; at most `n`.
 

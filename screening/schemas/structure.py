@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from screening.crystal.symmetry_dataset import symmetry_dataset
+from screening.crystal.systems import crystal_system
 from screening.identity import make_id
 from screening.schemas.base import Document, Provenance, State
 from screening.schemas.relax import RelaxationDoc
@@ -106,19 +107,12 @@ class SpaceGroupDoc(Document):
         return cls(
             number=number,
             symbol=found.international,
-            crystal_system=_crystal_system(number),
+            crystal_system=crystal_system(number),
             symprec=symprec,
             other_number=None if second is None else int(second.number),
             other_symbol=None if second is None else second.international,
             other_symprec=None if second is None else other,
         )
-
-
-def _crystal_system(number: int) -> str:
-    """Name the crystal system of a space group."""
-    last = {2: "triclinic", 15: "monoclinic", 74: "orthorhombic", 142: "tetragonal"}
-    last |= {167: "trigonal", 194: "hexagonal", 230: "cubic"}
-    return next(name for limit, name in last.items() if number <= limit)
 
 
 class StructureDoc(Document):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from math import ceil
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,11 +17,13 @@ from screening.errors import InputError
 from screening.site_likelihood import BANK, CHECKPOINT, MAX_ELEMENTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from screening.schemas import CheckpointRef
 
 
 @dataclass(frozen=True)
-class LikelyGenerator:
+class SiteLikelihoodGenerator:
     """Compositions that suit the known templates, the likeliest first.
 
     Attributes
@@ -116,3 +118,51 @@ class LikelyGenerator:
             )
         start = number * self.batch_size
         return self._ranked[start : start + self.batch_size]
+
+
+def make_site_likelihood(
+    method: str,
+    *,
+    chemsys: Sequence[str] | None = None,
+    required: Sequence[str] = (),
+    excluded: Sequence[str] = (),
+    min_elements: int | None = None,
+    max_elements: int | None = None,
+    max_atoms: int | None = None,
+    n_samples: int | None = None,
+    batch_size: int = 10_000,
+    checkpoint: str | None = None,
+    formulas: Sequence[str] | None = None,
+    **_: Any,
+) -> SiteLikelihoodGenerator:
+    """Make the generator of the fields of a campaign's section; it draws no samples.
+
+    Parameters
+    ----------
+    method
+        Name in the registry.
+    chemsys, required, excluded, min_elements, max_elements, max_atoms, batch_size, checkpoint
+        See `SiteLikelihoodGenerator`; None for its defaults.
+    n_samples
+        Maximum number of compositions.
+    formulas
+        Belong to another method.
+
+    Raises
+    ------
+    InputError
+        If there are `formulas`, or the chemical space is empty.
+    """
+    if formulas is not None:
+        raise InputError(f"{method=}: formulas are for method='formulas'")
+    limits = {"min_elements": min_elements, "max_elements": max_elements}
+    return SiteLikelihoodGenerator(
+        elements=tuple(chemsys or ()),
+        required=tuple(required),
+        excluded=tuple(excluded),
+        max_atoms=max_atoms,
+        limit=n_samples,
+        batch_size=batch_size,
+        checkpoint=checkpoint or CHECKPOINT,
+        **{name: value for name, value in limits.items() if value is not None},
+    )

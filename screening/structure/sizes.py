@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from screening.checkpoints import read_card
+from screening.crystal.limits import DEFAULT_MAX_ATOMS
 from screening.errors import InputError
 from screening.structure.pool import CHECKPOINTS
-from screening.structure.request import DEFAULT_MAX_ATOMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from screening.crystal.symmetry_dataset import symmetry_dataset
+from screening.crystal.systems import crystal_family
 from screening.errors import InputError
 from screening.symmetry.cells import BRAVAIS, cell_parameters, rhombohedral
 
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 N_SPACE_GROUPS = 230
-
-_LAST_OF_SYSTEM = {
-    2: "triclinic",
-    15: "monoclinic",
-    74: "orthorhombic",
-    142: "tetragonal",
-    194: "hexagonal",
-    230: "cubic",
-}
 
 
 @cache
@@ -44,7 +36,7 @@ def bravais_classes() -> NDArray[np.intp]:
     """Position in `BRAVAIS` of each space group, shape ``(231,)``; index 0 is -1."""
     classes = [-1]
     for number, symbol in enumerate(space_group_symbols()[1:], start=1):
-        system = next(name for last, name in _LAST_OF_SYSTEM.items() if number <= last)
+        system = crystal_family(number)
         centring = {"A": "C", "B": "C"}.get(symbol[0], symbol[0])
         name = "rhombohedral P" if centring == "R" else f"{system} {centring}"
         classes.append(BRAVAIS.index(name))

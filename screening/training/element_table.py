@@ -17,7 +17,6 @@ import pandas as pd
 
 from screening.features import MAGPIE_PROPERTIES
 
-OXIDATION_TABLES = ("smact14", "icsd16", "icsd24", "pymatgen_sp", "wiki")
 N_ELEMENTS = 103
 DATA = Path(__file__).parents[1] / "data"
 

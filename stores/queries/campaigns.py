@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pymongo.errors import PyMongoError
-
 from screening.hull.standing import STABLE
 from screening.schemas import Stage
 from stores.collections import COLLECTIONS
@@ -108,17 +106,3 @@ def server_version(database: Database) -> str:
     """Version of the MongoDB server."""
     with database.guard():
         return str(database.raw("tasks").database.command("buildInfo")["version"])
-
-
-def can_write(database: Database) -> bool:
-    """Whether the user of this connection may write (a public dashboard should not)."""
-    try:
-        status = database.raw("tasks").database.command(
-            {"connectionStatus": 1, "showPrivileges": True}
-        )
-    except PyMongoError:
-        return True
-    privileges = status["authInfo"].get("authenticatedUserPrivileges", [])
-    if not status["authInfo"].get("authenticatedUsers"):
-        return True  # a server without authentication
-    return any("insert" in privilege.get("actions", []) for privilege in privileges)

@@ -15,7 +15,7 @@ import numpy as np
 from screening.crystal.crystals import Crystal
 from screening.crystal.distances import covalent_radii
 from screening.crystal.space_groups import space_group
-from screening.crystal.wyckoff_occupations import SYSTEMS
+from screening.crystal.systems import FAMILIES
 from screening.elements import column
 from screening.structure.alphacrystal.assignment import (
     Assignment,
@@ -67,7 +67,7 @@ def make_problem(
     expected = np.zeros_like(values) if target.expected is None else target.expected
     return Problem(
         groups=np.array([item.number - 1 for item in assignments]),
-        systems=np.array([SYSTEMS.index(group.crystal_system) for group in groups]),
+        systems=np.array([FAMILIES.index(group.crystal_system) for group in groups]),
         letters=_padded(rows),
         n_orbits=np.array([len(row) for row in rows]),
         gene_orbit=_padded([gene[:, 0] for gene in genes]),

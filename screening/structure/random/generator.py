@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from screening.crystal.crystals import Cell, Crystal, reduced_cell, structure_of
 from screening.crystal.distances import MIN_CONTACT, covalent_radii
 from screening.crystal.space_groups import LETTERS
-from screening.crystal.wyckoff_occupations import SYSTEMS, tables
+from screening.crystal.systems import FAMILIES
+from screening.crystal.wyckoff_occupations import tables
 from screening.identity import derive_seed
 from screening.prototypes.bank import Bank
 from screening.structure.random.sampling import Drawn, Request, draw, draw_cell
@@ -50,7 +51,7 @@ def random_cells(system: str, volume: Floats, rng: np.random.Generator) -> Float
     """
     cells = np.empty((len(volume), 6))
     for cell, wanted in zip(cells, volume.tolist(), strict=True):
-        draw_cell(SYSTEMS.index(system), wanted, rng, cell)
+        draw_cell(FAMILIES.index(system), wanted, rng, cell)
     return cells
 
 

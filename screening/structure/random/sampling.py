@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.compiled import compiled
-from screening.crystal.wyckoff_occupations import SYSTEMS, Integers, Tables, occupy
+from screening.crystal.systems import FAMILIES
+from screening.crystal.wyckoff_occupations import Integers, Tables, occupy
 
 Floats = NDArray[np.float64]
 Triple = tuple[float, float, float]
@@ -23,7 +24,7 @@ LENGTH_SPREAD = 0.4
 VOLUME_RANGE = (0.95, 1.25)
 ANGLES = (60.0, 120.0)
 MIN_CELL = 0.35
-TRICLINIC, MONOCLINIC, _, TETRAGONAL, HEXAGONAL, CUBIC = range(len(SYSTEMS))
+TRICLINIC, MONOCLINIC, _, TETRAGONAL, HEXAGONAL, CUBIC = range(len(FAMILIES))
 
 
 class Request(NamedTuple):
@@ -136,7 +137,7 @@ def draw_cell(system: int, volume: float, rng: np.random.Generator, cell: Floats
     Parameters
     ----------
     system
-        Index in `SYSTEMS`.
+        Index in `FAMILIES`.
     volume
         Volume (Angstrom^3).
     rng

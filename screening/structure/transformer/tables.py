@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from screening.crystal.space_groups import LETTERS, SpaceGroup, space_group
+from screening.crystal.systems import FAMILIES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 N_GROUPS = 230
 MAX_LETTERS = len(LETTERS)
 
-_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "hexagonal", "cubic")
 _CENTRINGS = "PACIFR"
 _FREE_CELL = {
     "triclinic": (0, 1, 2, 3, 4, 5),
@@ -127,7 +127,7 @@ def _group_features(group: SpaceGroup) -> NDArray[np.float64]:
     moving = np.abs(group.translations[: round(order)] % 1.0).max(axis=0) > 1e-6
     return np.concatenate(
         [
-            [float(group.crystal_system == name) for name in _SYSTEMS],
+            [float(group.crystal_system == name) for name in FAMILIES],
             [float(group.centring == name) for name in _CENTRINGS],
             [np.log2(order) / 4, float(inversion), len(group.polar) / 2],
             moving,

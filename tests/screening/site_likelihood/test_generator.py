@@ -9,7 +9,7 @@ from screening.errors import InputError
 from screening.generation import CompositionGenerator
 from screening.site_likelihood import compositions
 from screening.site_likelihood.compositions import LikelyCompositions, likely_compositions
-from screening.site_likelihood.generator import LikelyGenerator
+from screening.site_likelihood.generator import SiteLikelihoodGenerator
 from screening.site_likelihood.templates import template_scores
 
 
@@ -29,7 +29,7 @@ def formulas(generator):
 
 
 def test_all_systems_best_first(small):
-    generator = LikelyGenerator(("Na", "Ti", "O"))
+    generator = SiteLikelihoodGenerator(("Na", "Ti", "O"))
     assert isinstance(generator, CompositionGenerator)
     names = formulas(generator)
     assert len(set(names)) == len(names)
@@ -42,21 +42,21 @@ def test_all_systems_best_first(small):
 
 
 def test_limits(small):
-    everything = formulas(LikelyGenerator(("Na", "Ti", "O")))
-    ternary = formulas(LikelyGenerator(("Na", "Ti", "O"), min_elements=3))
+    everything = formulas(SiteLikelihoodGenerator(("Na", "Ti", "O")))
+    ternary = formulas(SiteLikelihoodGenerator(("Na", "Ti", "O"), min_elements=3))
     assert ternary == [name for name in everything if "Na" in name and "Ti" in name and "O" in name]
-    assert formulas(LikelyGenerator(("Na", "Ti", "O"), limit=3)) == everything[:3]
-    oxides = formulas(LikelyGenerator(("Na", "Ti", "O"), required=("O",), max_elements=2))
+    assert formulas(SiteLikelihoodGenerator(("Na", "Ti", "O"), limit=3)) == everything[:3]
+    oxides = formulas(SiteLikelihoodGenerator(("Na", "Ti", "O"), required=("O",), max_elements=2))
     assert set(oxides) == {n for n in everything if "O" in n} - set(ternary)
     assert not any(
-        "Ti" in n for n in formulas(LikelyGenerator(("Na", "Ti", "O"), excluded=("Ti",)))
+        "Ti" in n for n in formulas(SiteLikelihoodGenerator(("Na", "Ti", "O"), excluded=("Ti",)))
     )
-    assert formulas(LikelyGenerator(("Na", "O"), max_atoms=2)) == ["NaO"]
+    assert formulas(SiteLikelihoodGenerator(("Na", "O"), max_atoms=2)) == ["NaO"]
 
 
 def test_batches_are_parts_of_the_whole(small):
-    whole = LikelyGenerator(("Na", "Ti", "O"))
-    parts = LikelyGenerator(("Na", "Ti", "O"), batch_size=4)
+    whole = SiteLikelihoodGenerator(("Na", "Ti", "O"))
+    parts = SiteLikelihoodGenerator(("Na", "Ti", "O"), batch_size=4)
     assert formulas(parts) == formulas(whole)
     assert [parts.n_samples(n) for n in range(2)] == [4, 4]
     with pytest.raises(InputError, match="does not exist"):
@@ -68,18 +68,18 @@ def test_batches_are_parts_of_the_whole(small):
 )
 def test_bad_systems(elements, required):
     with pytest.raises(InputError, match="1 to 6 elements"):
-        LikelyGenerator(elements, required)
+        SiteLikelihoodGenerator(elements, required)
 
 
 def test_unknown_elements():
     with pytest.raises(InputError, match="unknown element 'Xx'"):
-        LikelyGenerator(("Na", "Xx"))
+        SiteLikelihoodGenerator(("Na", "Xx"))
 
 
 def test_rows_for_people(small):
     rows = likely_compositions("O-Ti-Na", n=2)
     assert [row["formula"] for row in rows] == formulas(
-        LikelyGenerator(("Na", "Ti", "O"), min_elements=3)
+        SiteLikelihoodGenerator(("Na", "Ti", "O"), min_elements=3)
     )[:2]
     assert set(rows[0]["elements"]) == {"Na", "Ti", "O"}
     assert rows[0]["template"].startswith("A")
@@ -92,7 +92,7 @@ def test_the_maker_makes_it(small):
     generator = maker.generator()
     assert generator.n_batches() == 3
     assert formulas(generator) == formulas(
-        LikelyGenerator(("Na", "Ti", "O"), max_elements=2, limit=5)
+        SiteLikelihoodGenerator(("Na", "Ti", "O"), max_elements=2, limit=5)
     )
     with pytest.raises(InputError, match="formulas are for"):
         GenerationMaker(method="site-likelihood", chemsys="Na-O", formulas=["NaO"]).generator()
