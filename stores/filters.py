@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import InputError
+from screening.readers.limits import excerpt
 from stores.collections import COLLECTIONS
 from stores.filter_values import check_values
 
@@ -32,14 +33,24 @@ ALIASES = {
         "phonons": "dynamic_stability",
         "last_modified": "last_updated",
     },
-    "structures": {"id": "structure_id", "spacegroup_number": "symmetry.number"},
+    "structures": {
+        "id": "structure_id",
+        "chemical_formula_reduced": "formula",
+        "formula_pretty": "formula",
+        "spacegroup_number": "symmetry.number",
+        "space_group": "symmetry.symbol",
+    },
     "candidates": {
         "id": "candidate_id",
+        "chemical_formula_reduced": "formula",
+        "formula_pretty": "formula",
         "formation_energy_per_atom": "energy.formation_energy_per_atom",
     },
 }
 """Other names of fields, per collection."""
 WITHIN = "#within"
+LARGEST = 2**63 - 1
+"""Largest number of a filter."""
 MAX_LENGTH = 2000
 MAX_DEPTH = 40
 """Bounds of a filter: characters, and brackets inside each other. Parsing takes 0.4 s for 1,000
@@ -129,6 +140,17 @@ def _decide_type(query: Any) -> Any:
     return {key: _decide_type(value) for key, value in query.items()}
 
 
+def _refuse_large_numbers(query: Any) -> None:
+    """Refuse numbers that MongoDB cannot hold: integers of more than 64 bits, and infinity."""
+    from optimade.exceptions import BadRequest
+
+    if isinstance(query, (list, dict)):
+        for item in query.values() if isinstance(query, dict) else query:
+            _refuse_large_numbers(item)
+    elif isinstance(query, (int, float)) and not -LARGEST <= query <= LARGEST:
+        raise BadRequest(detail=f"{excerpt(str(query), 40)} is too large: numbers have 64 bits")
+
+
 def literal_transformer(mapper: Any = None) -> Any:
     """Make a transformer to MongoDB's queries that takes text literally.
 
@@ -166,6 +188,7 @@ def literal_transformer(mapper: Any = None) -> Any:
                 processed = super().postprocess(query)
             except (ValueError, OverflowError) as error:
                 raise BadRequest(detail=f"a value cannot be read: {error}") from None
+            _refuse_large_numbers(processed)
             return _decide_type(_expand_within(processed))
 
     return Transformer(mapper=mapper)

@@ -13,7 +13,7 @@ MAX_DEPTH = 30
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _StrictLoader(_Loader):  # type: ignore[misc]
+class _StrictLoader(_Loader):
     """Knows plain values only, and refuses a name that is given twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
@@ -63,4 +63,5 @@ def _check_size(text: str) -> None:
                 if depth > MAX_DEPTH
                 else f"has more than {MAX_ALIASES} aliases"
             )
-            raise yaml.composer.ComposerError(None, None, what, event.start_mark)
+            mark: Any = event.start_mark
+            raise yaml.composer.ComposerError(None, None, what, mark)

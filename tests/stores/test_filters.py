@@ -68,6 +68,9 @@ def test_filters_find_what_they_say(filled, text, expected):
         ("energy_source=3", "write a text in double quotes"),
         ('energy_above_hull<"0.1"', "write a number"),
         ('chemsys="Li-Xx"', "no element"),
+        ("nsites=100000000000000000000000", "too large: numbers have 64 bits"),
+        ("NOT (nsites>9223372036854775808 OR nelements=2)", "9223372036854775808 is too large"),
+        ("energy_above_hull<1e400", "inf is too large"),
         ('formula="Xx2"', "unknown element"),
         ("(" * 41 + "nelements=2" + ")" * 41, "more than 40 brackets inside each other"),
         ('formula="' + "a" * 2000 + '"', "2,010 characters, at most 2,000 are read"),
@@ -89,3 +92,10 @@ def test_wrong_filters_are_one_clear_line(text, message):
 def test_dates_are_compared_as_dates():
     query = parse_filter('last_modified>="2026-01-31T00:00:00Z"')
     assert query["last_updated"]["$gte"].year == 2026
+
+
+@pytest.mark.parametrize("name", ["formula_pretty", "chemical_formula_reduced", "formula"])
+@pytest.mark.parametrize("collection", ["materials", "structures", "candidates"])
+def test_the_formula_has_the_same_names_in_every_collection(name, collection):
+    (query,) = parse_filter(f'{name}="SLi2"', collection).values()
+    assert query == {"$eq": "Li2S"}
