@@ -18,6 +18,7 @@ from screening.readers.crystal import (
     RawCrystal,
     ReadStructure,
     because,
+    element_of,
     is_isotope,
     raw_of,
     read_one,
@@ -112,6 +113,10 @@ def _from_poscar(text: str) -> RawCrystal:
     _check_counts(lines)
     if len(lines[1].split()) > 1 and not lines[1].split()[1].startswith(("!", "#")):
         raise ValueError("has several scale factors: multiply the cell by them and write one")
+    for name in lines[5].split():
+        symbol = re.split("[/_]", name)[0]  # Sr_sv/3a1d of VASP 6
+        if not symbol.isdigit() and element_of(symbol) is None:
+            raise ValueError(f"holds {limits.excerpt(symbol)}: not among the elements H to Lr")
     poscar = Poscar.from_str("\n".join(lines))
     if not poscar.true_names:  # pymatgen would call them H, He, Li, ...
         raise ValueError("names no elements (a POSCAR of VASP 4): write them above the numbers")
