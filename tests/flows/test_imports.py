@@ -10,7 +10,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from flows.imports import import_structures, open_source
-from screening.errors import EngineError, InputError
+from screening.errors import EngineError, InputError, UserInterruptError
+from screening.progress import listen
 from screening.prototypes.extend_checkpoint import Addition, add_to_bank
 from screening.readers.files import ReadStructure, read_structures
 from screening.readers.materials_project import from_materials_project
@@ -54,12 +55,16 @@ class Provider:
         self.resources, self.requests = [], []
         self.size, self.status, self.body = 2, 200, None
         self.style = "object"
+        self.busy = {}  # number of the request -> status, value of Retry-After
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 status, body = provider.answer(self.path)
+                status, wait = provider.busy.get(len(provider.requests), (status, None))
                 self.send_response(status)
+                if wait is not None:
+                    self.send_header("Retry-After", wait)
                 self.send_header("Content-Type", "application/vnd.api+json")
                 self.end_headers()
                 self.wfile.write(body)
@@ -145,6 +150,13 @@ def test_optimade_species_need_not_be_called_like_elements(provider):
         ({"structure_features": ["implicit_atoms"]}, "has implicit_atoms"),
         ({"structure_features": ["assemblies", "disorder"]}, "has assemblies, disorder"),
         ({"nperiodic_dimensions": 2}, "three directions"),
+        ({"nperiodic_dimensions": None, "dimension_types": [1, 1, 0]}, "three directions"),
+        ({"species_at_sites": ["Cs", "Na"], "species": None}, "holds Na: Br-Cl-Cs was asked for"),
+        (
+            {"species": [species("Cs"), species("Cl") | {"attached": ["H"], "nattached": [1]}]},
+            "has H attached to its sites",
+        ),
+        ({"lattice_vectors": [[4, 0, 0], [0, 4, 0], [None, None, None]]}, "not finite"),
         ({"lattice_vectors": None}, "has no lattice_vectors"),
         ({"species_at_sites": []}, "has no species_at_sites"),
         ({"cartesian_site_positions": [[0, 0, 0]]}, "has 1 positions for 2 sites"),
@@ -154,6 +166,7 @@ def test_optimade_species_need_not_be_called_like_elements(provider):
             {"species": [species("Cs", ["Cs", "vacancy"], [0.5, 0.5]), species("Cl")]},
             "partly occupied",
         ),
+        ({"species": [species("Cs"), species("Cl", ["vacancy"])]}, "partly occupied"),
         ({"species": [species("Cs", ["X"]), species("Cl")]}, "holds X"),
         ({"species": [{"name": "Cs"}, species("Cl")]}, "has no 'chemical_symbols'"),
     ],
@@ -210,6 +223,80 @@ def test_a_page_that_leads_to_itself_ends(provider):
     provider.body = json.dumps(page).encode()
     assert [item.label for item in fetch(provider)] == ["a"]
     assert len(provider.requests) == 2
+
+
+@pytest.mark.parametrize("status", [429, 503, 504])
+@pytest.mark.parametrize("wait", ["0", "Thu, 01 Jan 2015 00:00:00 GMT", None])
+def test_a_busy_provider_is_asked_again_where_it_stopped(provider, monkeypatch, status, wait):
+    monkeypatch.setattr("screening.readers.optimade.FIRST_WAIT", 0.001)
+    provider.resources = [resource(f"x-{i}", crystal(a=4 + i / 10)) for i in range(5)]
+    provider.busy = {1: (status, wait), 3: (status, wait), 4: (status, wait)}
+    seen = []
+    with listen(seen.append):
+        labels = [item.label for item in fetch(provider)]
+    assert labels == [f"x-{i}" for i in range(5)]
+    assert len(provider.requests) == 6
+    assert provider.requests[2] == provider.requests[3] == provider.requests[4]
+    assert sum("busy: again in" in one.detail for one in seen) == 3
+    assert [one.done for one in seen][-1] == 5
+
+
+def test_a_provider_that_stays_busy_leaves_what_is_in(database, provider, monkeypatch):
+    monkeypatch.setattr("screening.readers.optimade.FIRST_WAIT", 0.001)
+    provider.resources = [resource(f"x-{i}", crystal(a=4 + i / 10)) for i in range(5)]
+    provider.busy = dict.fromkeys(range(2, 99), (503, None))
+    with pytest.raises(InputError, match="answers 503.*6 times; 2 structures are in the database"):
+        import_structures(database, from_optimade(provider.url, ["Cl", "Cs"]), "x")
+    assert database.raw("structures").count_documents({}) == 2
+
+
+@pytest.mark.parametrize("n_new", [0, 1])
+def test_pages_without_end_are_left(provider, n_new):
+    """The same structures again and again, or no structures at all, under ever new addresses."""
+    pages = iter(range(1000))
+    ordinary = provider.answer
+
+    def endless(target):
+        ordinary(target)
+        data = [resource("a", crystal())] * n_new
+        link = f"{provider.url}/v1/structures?page_offset={next(pages)}"
+        return 200, json.dumps({"data": data, "links": {"next": link}}).encode()
+
+    provider.answer = endless
+    with pytest.raises(InputError, match="pages without end"):
+        fetch(provider)
+    assert len(provider.requests) < 10
+
+
+@pytest.mark.parametrize("link", ["http://10.0.0.1/v1/structures?page=2", "file:///etc/passwd"])
+def test_the_next_page_is_on_the_same_server(provider, link):
+    page = {"data": [resource("a", crystal())], "links": {"next": link}}
+    provider.body = json.dumps(page).encode()
+    with pytest.raises(InputError, match="sends to another server"):
+        fetch(provider)
+    assert len(provider.requests) == 1
+
+
+def test_an_interrupted_import_says_what_is_in(database):
+    def items():
+        yield ReadStructure("a", crystal())
+        yield ReadStructure("b", crystal("Br"), notes=("read otherwise",))
+        raise KeyboardInterrupt
+
+    with pytest.raises(UserInterruptError, match="interrupted: 2 structures are in") as caught:
+        import_structures(database, items(), "mine")
+    assert caught.value.exit_code == 130
+    assert database.raw("structures").count_documents({}) == 2
+
+
+def test_notes_and_files_that_were_passed_over(database, tmp_path):
+    text = crystal().to(fmt="poscar").replace("Cs Cl", "Li D")
+    (tmp_path / "POSCAR_1").write_text(text)
+    (tmp_path / "readme.txt").write_text("x")
+    source = open_source(str(tmp_path))
+    report = import_structures(database, source.structures, source.name)
+    assert report.notes == [(str(tmp_path / "POSCAR_1"), "D (deuterium) read as H")]
+    assert source.passed_over == [tmp_path / "readme.txt"]
 
 
 def test_a_provider_that_is_down():
