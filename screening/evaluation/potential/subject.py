@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from screening.energy_scale.labelled import row_crystals
 from screening.engines.descent import RelaxOptions, relax_batch
+from screening.errors import EngineError
 from screening.identity import content_hash
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Subject:
         Relax crystals before their energy counts.
     largest
         Largest number of atoms of a crystal with phonons; None for any.
+    nothing
+        Values of a crystal on which a computation failed.
     """
 
     engine: Engine
@@ -46,6 +49,7 @@ class Subject:
     seed: int = 0
     relax: bool = True
     largest: int | None = None
+    nothing: ClassVar[dict[str, Any]] = {"peak": None, "bulk": None, "shear": None}
 
     @staticmethod
     def crystals(table: pd.DataFrame) -> list[Crystal]:
@@ -57,7 +61,7 @@ class Subject:
     ) -> dict[str, Any]:
         """Give the result of one crystal from the folder, or compute and keep it."""
         if self.state is None:
-            return compute()
+            return self._guarded(compute)
         key = content_hash(
             [VERSION, self.engine.name, kind, crystal.numbers, crystal.cell, crystal.positions]
         )
@@ -65,12 +69,21 @@ class Subject:
         if path.is_file():
             known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             return known
-        result = compute()
+        result = self._guarded(compute)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         partial.write_text(json.dumps(result), encoding="utf-8")
         partial.replace(path)
         return result
+
+    def _guarded(self, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Compute; a crystal on which that fails is a result with a reason."""
+        try:
+            return compute()
+        except EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever numpy, spglib or phonopy raise
+            return self.nothing | {"reason": f"{type(error).__name__}: {error}"[:300]}
 
     def relaxed(self, crystal: Crystal, options: RelaxOptions) -> tuple[Crystal, RelaxationDoc]:
         """Relax a copy of a crystal."""

@@ -79,6 +79,17 @@ def test_energies_without_a_scale_are_relative_to_elements(tmp_path):
     assert result["n"] == 3
 
 
+def test_a_crystal_that_fails_is_counted(tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("no symmetry")
+
+    monkeypatch.setattr("screening.evaluation.potential.elastic.hill_moduli", fail)
+    frame = table(bulk_modulus_vrh=[134.0, 176.0, 40.0])
+    result = measure(tmp_path, frame)["emt"]["elastic"]
+    assert (result["n"], result["failed"]) == (0, 3)
+    assert result["bulk_median"] is None
+
+
 def test_files_without_labels_are_refused(tmp_path):
     with pytest.raises(InputError, match="no label that is known"):
         measure(tmp_path, table(band_gap=[1.0, 2.0, 3.0]))
