@@ -115,7 +115,7 @@ class NequixNetwork:
     messenger
         Function that makes messages.
     couplings
-        Those of another network of the same configuration; left out: computed.
+        Coupling matrices of a network of the same configuration; left out: computed.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Potential:
     sha256
         Hash of the file, if known; a file without a known hash is named after the one it has.
     url
-        Where the authors publish it.
+        Address at which the authors publish it.
     licence, trained_on, functional
         Licence; data; what its energies are.
     references
@@ -138,9 +138,9 @@ def identify(content: bytes, label: str, name: str | None = None) -> Potential:
     content
         The file.
     label
-        What messages call it.
+        Name of the file in messages.
     name
-        Which one it is said to be; needed where the table knows no hash.
+        Name that the user gives it; needed for a file without a hash in the table.
 
     Raises
     ------
