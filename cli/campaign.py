@@ -80,15 +80,15 @@ def resume(
 def _launch(campaign: object, launcher: str, *, quiet: bool) -> None:
     assert isinstance(campaign, CampaignMaker)
     if launcher == "local":
-        _run_here(campaign, quiet=quiet)
+        run_here(campaign, quiet=quiet)
     elif launcher == "fireworks":
         _submit(campaign)
     else:
         raise InputError(f"{launcher=} must be local or fireworks")
 
 
-def _run_here(campaign: object, *, quiet: bool) -> None:
-
+def run_here(campaign: object, *, quiet: bool) -> None:
+    """Run a campaign in this process and print what it gave."""
     assert isinstance(campaign, CampaignMaker)
     with stage_bars(quiet=quiet):
         document = run_campaign(campaign)

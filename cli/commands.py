@@ -38,6 +38,9 @@ COMMANDS = {
         "Show all campaigns, or the funnel, tasks and failures of one.",
     ),
     "predict": Entry("cli.predict:predict", "Predict the crystals of one composition."),
+    "screen": Entry(
+        "cli.screen:screen", "Screen crystals of your own as candidates of a campaign."
+    ),
     "query": Entry(
         "cli.data:query", "List materials (or candidates, structures) that match a filter."
     ),

@@ -8,11 +8,12 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from makers.base import BANK, Inherited, StageMaker, StageSummary, TaskOutcome, stage_job
+from makers.fields import ADDED
 from makers.symmetry import candidate_formulas
 from screening.composition import n_atoms
 from screening.identity import MAX_SEED, derive_seed
 from screening.progress import report
-from screening.schemas import Stage, SymmetryDoc
+from screening.schemas import Stage, StructureDoc, SymmetryDoc
 from stores import Database
 from stores.queries.criteria import any_of
 
@@ -39,6 +40,8 @@ class StructureMaker(StageMaker):
         Maximum number of atoms per cell. Above 20 each of the methods must make such cells.
     top
         Structures per composition that are kept after the methods' ranks are fused.
+    given
+        Identifiers of structures that are taken as they are, instead of what the methods propose.
     compositions_per_task
         Compositions in one job.
     seed
@@ -60,6 +63,7 @@ class StructureMaker(StageMaker):
     energies: bool = True
     max_atoms: Annotated[int, Field(ge=1, le=200)] = 20
     top: Annotated[int, Field(ge=1)] = 10
+    given: list[str] = field(default_factory=list, metadata=ADDED)
     compositions_per_task: Annotated[int, Field(ge=1)] = 8
     seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
 
@@ -116,6 +120,8 @@ class StructureMaker(StageMaker):
     ) -> TaskOutcome:
         from screening.structure import Target, build_pool, get_generator
 
+        if self.given:
+            return self._take_given(database, dict(zip(formulas, candidate_ids, strict=True)))
         query = {**any_of("symmetry_id", symmetry_ids), **any_of("formula", formulas)}
         guesses = {guess.formula: guess for guess in database.find(SymmetryDoc, query)}
         digest = "".join(
@@ -158,4 +164,15 @@ class StructureMaker(StageMaker):
             for document in pool:
                 outcome.add(document, [name])
                 outcome.ids.append(document.structure_id)
+        return outcome
+
+    def _take_given(self, database: Database, candidates: dict[str, str]) -> TaskOutcome:
+        """Take the given structures of some candidates, by formula."""
+        outcome = TaskOutcome(unit="compositions")
+        documents = database.get_many(StructureDoc, self.given, blobs=False)
+        chosen = [document for document in documents if document.formula in candidates]
+        for document in chosen:
+            outcome.add(document, [candidates[document.formula]])
+            outcome.ids.append(document.structure_id)
+        outcome.n_out = len({document.formula for document in chosen})
         return outcome
