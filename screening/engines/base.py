@@ -1,4 +1,4 @@
-"""What every energy engine takes and gives: crystals in, energy, forces and stress out.
+"""Crystals, evaluations and the interface of engines: energy, forces and stress of crystals.
 
 Conventions: row-vector lattices (Angstrom), energies in eV per cell, forces in eV/Angstrom,
 stresses in GPa as ``1/V dE/d(strain)``: positive when the crystal would like to shrink, as in ASE.

@@ -100,7 +100,7 @@ def make_engine(engine: EngineSpec, device: str = "cpu", *, double: bool = False
     Parameters
     ----------
     engine
-        Which one, see `engine_id`.
+        Name or specification, see `engine_id`.
     device
         torch device, for engines that know devices.
     double

@@ -23,7 +23,7 @@ def read_weights(name: str, weights: Weights, package: str, release: str) -> tup
     Parameters
     ----------
     name
-        What messages call the engine.
+        Name of the engine in messages.
     weights
         The file.
     package
