@@ -41,6 +41,10 @@ COMMANDS = {
     "screen": Entry(
         "cli.screen:screen", "Screen crystals of your own as candidates of a campaign."
     ),
+    "stability": Entry(
+        "cli.stability:stability",
+        "Tell how likely compositions are stable, and climb the ladder of evidence.",
+    ),
     "query": Entry(
         "cli.data:query", "List materials (or candidates, structures) that match a filter."
     ),

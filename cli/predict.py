@@ -106,8 +106,7 @@ def predict(
         columns = columns | {"origins": "origins"}
     show(rows, columns, title=title, as_json=as_json, as_csv=as_csv)
     if not (as_json or as_csv):
-        for method, (n, alone) in flow.by_method(rows).items():
-            console.print(f"{method} found {n} of {len(rows)}, {alone} of them alone")
+        _say_verdict(database, rows, formula, pressure)
     if out is not None:
         place = errors if as_json or as_csv else console
         place.print(_write(database, rows, out), markup=False)
@@ -117,6 +116,16 @@ def _write(database: Database, rows: list[dict[str, Any]], out: Path) -> str:
     """Write the crystals as CIF files; returns what to say of it."""
     paths = write_structures(database, [row["structure_id"] for row in rows], None, "cif", out)
     return f"wrote {len(paths)} files to {out}"
+
+
+def _say_verdict(
+    database: Database, rows: list[dict[str, Any]], formula: str, pressure: float
+) -> None:
+    """Print who found what, and the ladder in one line; there is none under pressure."""
+    for method, (n, alone) in flow.by_method(rows).items():
+        console.print(f"{method} found {n} of {len(rows)}, {alone} of them alone")
+    if not pressure and (ladder := flow.ladder_of(database, formula)):
+        console.print(ladder.line, markup=False)
 
 
 def _methods(text: str, top: int, max_atoms: int) -> dict[str, int]:

@@ -26,6 +26,7 @@ from makers.hull import HullMaker
 from makers.phonon import PhononMaker
 from makers.references import ReferencesMaker
 from makers.relax import RelaxMaker
+from makers.stability import StabilityMaker
 from makers.structure import StructureMaker
 from makers.symmetry import SymmetryMaker
 from makers.validation import ValidationMaker
@@ -66,8 +67,8 @@ class CampaignMaker(Maker):
         Pressure of the relaxations, the hulls and the phonons (GPa).
     bank
         Prototype bank, by the name of its checkpoint: prototypes and known phases come from it.
-    generation, validity, energy, candidates, symmetry, structure, references, relax, hull, phonon,
-    validation
+    generation, validity, energy, candidates, symmetry, structure, references, relax, hull,
+    stability, phonon, validation
         The stages.
     """
 
@@ -87,6 +88,7 @@ class CampaignMaker(Maker):
     references: ReferencesMaker = field(default_factory=ReferencesMaker)
     relax: RelaxMaker = field(default_factory=RelaxMaker)
     hull: HullMaker = field(default_factory=HullMaker)
+    stability: StabilityMaker = field(default_factory=StabilityMaker, metadata={"added": True})
     phonon: PhononMaker = field(default_factory=PhononMaker)
     validation: ValidationMaker = field(default_factory=ValidationMaker)
 
@@ -123,7 +125,12 @@ class CampaignMaker(Maker):
     def campaign_id(self) -> str:
         """Identity by content: the same configuration is the same campaign."""
         content: dict[str, Any] = {"name": self.name, "seed": self.seed, "until": self.until}
-        content |= {name: maker.identity() for name, maker in self.stages().items()}
+        added = {f.name for f in dataclasses.fields(self) if "added" in f.metadata}
+        content |= {
+            name: identity
+            for name, maker in self.stages().items()
+            if (identity := maker.identity()) != type(maker)().identity() or name not in added
+        }
         return make_id("camp", content)
 
     @property
@@ -189,7 +196,9 @@ class CampaignMaker(Maker):
             validation = self.validation if last.reaches(Stage.VALIDATION) else None
             phonon = PhononSection(self.phonon, validation)
         if last.reaches(Stage.HULL):
-            hull = HullSection(self.hull, pressure, phonon)
+            # the known compounds are those of no pressure
+            stability = None if pressure else self.stability
+            hull = HullSection(self.hull, pressure, phonon, stability)
         if last.reaches(Stage.RELAX):
             relax = RelaxSection(self.relax, hull)
         if not last.reaches(Stage.STRUCTURE):

@@ -14,7 +14,16 @@ from makers.validity import ValidityMaker
 from screening.composition import n_atoms, parse_formula, pretty_formula
 from screening.errors import InputError
 from screening.relax import group_duplicates
-from screening.schemas import CampaignKind, SpaceGroupDoc, Stage, StructureDoc, StructureRole
+from screening.schemas import (
+    CampaignKind,
+    MaterialDoc,
+    PhononDoc,
+    SpaceGroupDoc,
+    StabilityDoc,
+    Stage,
+    StructureDoc,
+    StructureRole,
+)
 from screening.schemas.structure import found_by
 from screening.structure.pool import fused_votes
 from stores.membership import produced_by
@@ -24,6 +33,7 @@ from stores.standing import distances_to_newest_hull
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from screening.schemas import LadderDoc
     from stores import Database
 
 
@@ -137,6 +147,30 @@ def predict(
     return rows[: campaign.structure.top]
 
 
+def ladder_of(database: Database, formula: str) -> LadderDoc | None:
+    """Climb the ladder of a composition with the newest probability in the database.
+
+    Returns
+    -------
+    None where no campaign has judged the composition.
+    """
+    from screening.stability import climb
+
+    query = {"formula": pretty_formula(formula)}
+    newest = {"provenance.ended": -1}
+    stability = next(database.find(StabilityDoc, query, sort=newest, limit=1), None)
+    if stability is None:
+        return None
+    name = stability.structure_id
+    material = None
+    for field in ("structure_id", "found_as") if name else ():
+        material = material or next(database.find(MaterialDoc, {field: name}, limit=1), None)
+    phonon = None
+    if material is not None and material.phonon_of is not None:
+        phonon = database.get(PhononDoc, material.phonon_of)
+    return climb(stability, material, phonon)
+
+
 def _relaxed(database: Database, campaign: CampaignMaker, *, others: bool) -> dict[str, Any]:
     """Build the query of the relaxed structures: this run's own, or all of the composition."""
     if not others:
@@ -223,3 +257,27 @@ def by_method(rows: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
             n, alone = found.get(method, (0, 0))
             found[method] = (n + 1, alone + (len(methods) == 1))
     return dict(sorted(found.items()))
+
+
+def from_composition(formulas: list[str], prevalence: float | None) -> list[StabilityDoc]:
+    """Judge compositions by themselves, without structures and without the database.
+
+    Parameters
+    ----------
+    formulas
+        n formulas.
+    prevalence
+        Expected share of stable ones; None for that of the training set.
+    """
+    from db_config import get_settings
+    from screening.checkpoints import set_checkpoint_folder
+    from screening.evaluation.stability.background import background_of
+    from screening.references import reference_table
+    from screening.stability import stability_documents, stability_model
+
+    set_checkpoint_folder(get_settings().checkpoint_dir)
+    table = reference_table()
+    background = background_of(formulas, table=table)
+    return stability_documents(
+        stability_model(), background, [None] * len(formulas), table, prevalence
+    )

@@ -14,6 +14,7 @@ from makers.hull import HullMaker
 from makers.phonon import PhononMaker
 from makers.references import ReferencesMaker
 from makers.relax import RelaxMaker
+from makers.stability import StabilityMaker
 from makers.structure import StructureMaker
 from makers.symmetry import SymmetryMaker
 from makers.validation import ValidationMaker
@@ -29,11 +30,12 @@ class PhononSection(MSONable):
 
 @dataclass
 class HullSection(MSONable):
-    """Hulls of the relaxed crystals at a pressure (GPa)."""
+    """Hulls of the relaxed crystals at a pressure (GPa), and probabilities of stability if any."""
 
     hull: HullMaker
     pressure: float
     then: PhononSection | None
+    stability: StabilityMaker | None = None
 
 
 @dataclass

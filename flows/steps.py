@@ -126,9 +126,17 @@ def after_relax(
     hulls = [
         section.hull.make(system, campaign_id, pressure=section.pressure) for system in systems
     ]
-    outputs = [hull.output for hull in hulls]
-    following = after_hulls(section.then, campaign_id, section.hull.max_above_hull, outputs)
-    return Response(detour=Flow([*hulls, following], name="hulls"))
+    judged = []
+    if section.stability is not None:
+        judged.append(section.stability.make(campaign_id, section.hull.source()))
+    following = after_hulls(
+        section.then,
+        campaign_id,
+        section.hull.max_above_hull,
+        [hull.output for hull in hulls],
+        [job.output.n_out for job in judged],
+    )
+    return Response(detour=Flow([*hulls, *judged, following], name="hulls"))
 
 
 @job
@@ -137,8 +145,10 @@ def after_hulls(
     campaign_id: str,
     max_above_hull: float,
     hulls: list[StageSummary],
+    n_judged: list[int] | None = None,
 ) -> Response[Any]:
     """Compute phonons of the best crystals."""
+    del n_judged  # only makes this step wait
     hull_ids = _ids(hulls)
     if section is None:
         return Response(output=finish_campaign(campaign_id, hull_ids, max_above_hull))

@@ -15,6 +15,7 @@ from screening.schemas import (
     HullDoc,
     MaterialDoc,
     PhononDoc,
+    StabilityDoc,
     StructureDoc,
     SymmetryDoc,
     TaskRecord,
@@ -114,6 +115,12 @@ _ALL = (
             ("energy_source", "chemsys", "created", "hull_id"),
             ("entries.members", "-created"),
         ),
+    ),
+    Collection(
+        "stabilities",
+        StabilityDoc,
+        "stability_id",
+        (("formula", "-probability.on_hull"), ("structure_id",), ("provenance.task_key",)),
     ),
     Collection(
         "materials",

@@ -24,13 +24,13 @@ ALLOWED = {
     "cli": {"screening", "makers", "flows", "stores", "db_config", "dashboard"},
 }
 STAGES = (
-    "generation", "validity", "energy", "symmetry", "structure", "relax", "hull", "phonon",
-    "validation",
+    "generation", "validity", "energy", "symmetry", "structure", "relax", "hull", "stability",
+    "phonon", "validation",
 )  # fmt: skip
 LIBRARIES = (
     "balance", "checkpoints", "crystal", "data", "energy_scale", "engines", "features", "gpaw",
     "metrics", "properties", "prototypes", "readers", "references", "schemas", "site_likelihood",
-    "stability", "training", "tuning",
+    "training", "tuning",
 )  # fmt: skip
 """Packages of `screening/` that stages share; they know no stage."""
 APPLICATIONS = ("evaluation", "pressure")

@@ -15,6 +15,8 @@ ORDER = (
     "relax", "hull", "phonon",
 )  # fmt: skip
 """Sections of a campaign, each after those whose results it reads."""
+ADDED = {"StabilityMaker"}
+"""Stages that the earlier version did not have."""
 
 
 def maker_of(task: TaskRecord) -> str:
@@ -77,7 +79,7 @@ def test_running_the_campaign_again_executes_nothing(earlier_database):
         old = example[maker_of(task)].provenance.parameters
         assert maker_of(task) not in unchanged, f"{old} became {task.provenance.parameters}"
     if len(unchanged) == len(ORDER):
-        assert not executed
+        assert {maker_of(task) for task in executed} <= ADDED
         assert len(list(earlier_database.rows("campaigns"))) == 1
 
 

@@ -19,6 +19,15 @@ from screening.schemas.hull import HullDoc, HullEntry, ReferenceSource
 from screening.schemas.material import MaterialDoc
 from screening.schemas.phonon import PhononDoc, PhononVerdict
 from screening.schemas.relax import RelaxationDoc, RelaxState
+from screening.schemas.stability import (
+    HullDistance,
+    LadderDoc,
+    Rung,
+    RungState,
+    StabilityDoc,
+    StabilityProbability,
+    StabilityVerdict,
+)
 from screening.schemas.structure import (
     OriginDoc,
     SpaceGroupDoc,
@@ -49,8 +58,10 @@ __all__ = [
     "FunnelStage",
     "GenerationDoc",
     "GpawDoc",
+    "HullDistance",
     "HullDoc",
     "HullEntry",
+    "LadderDoc",
     "MaterialDoc",
     "OriginDoc",
     "PhononDoc",
@@ -59,8 +70,13 @@ __all__ = [
     "ReferenceSource",
     "RelaxState",
     "RelaxationDoc",
+    "Rung",
+    "RungState",
     "SpaceGroupDoc",
     "SpaceGroupGuess",
+    "StabilityDoc",
+    "StabilityProbability",
+    "StabilityVerdict",
     "Stage",
     "State",
     "StructureDoc",

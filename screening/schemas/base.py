@@ -42,6 +42,7 @@ class Stage(StrEnum):
     STRUCTURE = "structure"
     RELAX = "relax"
     HULL = "hull"
+    STABILITY = "stability"
     PHONON = "phonon"
     VALIDATION = "validation"
 

@@ -150,6 +150,15 @@ class Trees:
     def __bool__(self) -> bool:
         return self._trees is not None
 
+    def predict(self, features: NDArray[np.floating[Any]]) -> Floats:
+        """Evaluate trees that have a loss of their own: ``(n,)``, or ``(n, classes)``."""
+        if self._trees is None:
+            raise CheckpointError("the checkpoint has no trees: train it again")
+        predicted: Floats = np.asarray(
+            self._trees.predict(features.astype(np.float32), num_threads=1), dtype=np.float64
+        )
+        return predicted
+
     def correct(self, features: NDArray[np.floating[Any]], start: Floats) -> Floats:
         """Add the correction to the logarithms `start`, shape ``(n,)``."""
         if self._trees is None or not len(start):

@@ -62,7 +62,8 @@ def test_every_stage_leaves_its_documents(finished):
     database, campaign, _ = finished
     assert campaign.state == CampaignState.FINISHED
     assert list(campaign.funnel) == [
-        "generation", "validity", "energy", "symmetry", "structure", "relax", "hull", "phonon",
+        "generation", "validity", "energy", "symmetry", "structure", "relax", "hull", "stability",
+        "phonon",
     ]  # fmt: skip
     assert campaign.funnel["energy"].n_in == 7
     assert campaign.funnel["energy"].n_out == 6

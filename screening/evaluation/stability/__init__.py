@@ -1,0 +1,1 @@
+"""Training and measurement of the probability of stability, through the whole pipeline."""
