@@ -71,7 +71,8 @@ def atomic_number(symbol: str) -> int:
     try:
         return _numbers()[symbol]
     except KeyError:
-        raise InputError(f"unknown element {symbol!r}: use the symbols H to Lr") from None
+        hint = "; write H, isotopes are not told apart" if symbol in {"D", "T"} else ""
+        raise InputError(f"unknown element {symbol!r}: use the symbols H to Lr{hint}") from None
 
 
 @cache

@@ -128,3 +128,8 @@ def test_magpie_columns_are_those_of_matminer():
 def test_an_unknown_table_lists_the_known():
     with pytest.raises(InputError, match=r"'icsd99'.*'icsd24_filtered'.*'wiki'"):
         oxidation_states("icsd99")
+
+
+def test_isotopes_are_told_how_to_be_written():
+    with pytest.raises(InputError, match="unknown element 'D'.*write H"):
+        atomic_number("D")
