@@ -16,6 +16,7 @@ from flows import predict as flow
 from screening.checkpoints import set_checkpoint_folder
 from screening.crystal.limits import DEFAULT_MAX_ATOMS
 from screening.errors import InputError
+from screening.hull.wording import known_statement, reference_ground
 from screening.structure import available_generators, generator_names
 from screening.structure.sizes import largest_cell
 from stores import open_database
@@ -39,6 +40,7 @@ COLUMNS = {
     "volume_per_atom": "V (A^3/atom)",
     "energy_per_atom": "E (eV/atom)",
     "energy_above_hull": "E_hull (eV/atom)",
+    "known": "known",
     "state": "relaxation",
     "found_by": "found by",
 }
@@ -50,9 +52,13 @@ COLUMNS_AT_PRESSURE = {
     "energy_per_atom": "E (eV/atom)",
     "enthalpy_per_atom": "H (eV/atom)",
     "energy_above_hull": "H_hull (eV/atom)",
+    "known": "known",
     "state": "relaxation",
     "found_by": "found by",
 }
+
+GROUND = ("hull_id", "n_references", "systems_without_reference", "known_source")
+"""What distances and known phases rest on: in JSON and CSV, and in words below the table."""
 
 
 def predict(
@@ -102,14 +108,31 @@ def predict(
     columns, title = COLUMNS, f"crystals of {formula}"
     if pressure:
         columns, title = COLUMNS_AT_PRESSURE, f"{title} at {pressure:g} GPa"
+    if as_json or as_csv:
+        columns = columns | {name: name for name in GROUND}
     if as_json:
         columns = columns | {"origins": "origins"}
     show(rows, columns, title=title, as_json=as_json, as_csv=as_csv)
     if not (as_json or as_csv):
+        for line in _ground(rows):
+            console.print(line, markup=False, highlight=False)
         _say_verdict(database, rows, formula, pressure)
     if out is not None:
         place = errors if as_json or as_csv else console
         place.print(_write(database, rows, out), markup=False)
+
+
+def _ground(rows: list[dict[str, Any]]) -> list[str]:
+    """Say what the distances and the known phases of a table rest on."""
+    row = next((row for row in rows if row.get("hull_id")), None)
+    if row is None:
+        return []
+    references = reference_ground(row["n_references"], row["systems_without_reference"])
+    known = known_statement(False if row["known"] else row["known"], row["known_source"])
+    return [
+        f"distances to {row['hull_id']} of {row['hull_created']:%Y-%m-%d}: {references}",
+        f"known, where it is not yes: {known}",
+    ]
 
 
 def _write(database: Database, rows: list[dict[str, Any]], out: Path) -> str:

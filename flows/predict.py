@@ -28,7 +28,7 @@ from screening.schemas.structure import found_by
 from screening.structure.pool import fused_votes
 from stores.membership import produced_by
 from stores.queries.criteria import any_of
-from stores.standing import distances_to_newest_hull
+from stores.standing import verdicts_of_newest_hulls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,8 @@ def predict(
     ranks) and `origins` (every proposal that led to it: method, version, rank, score, seed,
     template, parameters); relaxed ones by energy (at a pressure: enthalpy), without duplicates;
     otherwise the pool in its order. `energy_above_hull` is the crystal's own distance to the newest
-    hull of its system.
+    hull of its system; `hull_id`, `n_references`, `systems_without_reference`, `known` and
+    `known_source` say what it rests on.
     Energies that differ by no more than `distortion_energy` of the relaxation are equal: the
     crystal with more votes of the methods is then the first.
     """
@@ -140,10 +141,10 @@ def predict(
         database.find(StructureDoc, _relaxed(database, campaign, others=others), blobs=False)
     )
     groups = _ties_by_votes(group_duplicates(documents), campaign.relax.distortion_energy)
-    above = distances_to_newest_hull(database, [group[0] for group in groups])
+    verdicts = verdicts_of_newest_hulls(database, [group[0] for group in groups])
     rows = [_row(group, methods) for group in groups]
     for row in rows:
-        row["energy_above_hull"] = above.get(row["structure_id"])
+        row.update(verdicts.get(row["structure_id"], {"energy_above_hull": None}))
     return rows[: campaign.structure.top]
 
 

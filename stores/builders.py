@@ -12,7 +12,7 @@ from screening.schemas import HullDoc, MaterialDoc, OriginDoc, StructureRole, ut
 from screening.schemas.structure import found_by
 from stores.membership import campaigns_of
 from stores.optimade import build_optimade
-from stores.standing import crystals_of, newest_of
+from stores.standing import crystals_of, known_fields, newest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -164,7 +164,7 @@ class MaterialsBuilder(Builder):
             origins=origins,
             method=found_by(origins) or "unknown",
             **item["ground"],
-            **_known(known_as, hull),
+            **known_fields(known_as, hull.searched),
             **_copied(entry, best),
         )
         return document.model_dump()
@@ -258,23 +258,6 @@ def _grounds(hull: HullDoc, systems: Iterable[str]) -> dict[str, dict[str, Any]]
             "systems_without_reference": systems_without_reference(hull.entries, system.split("-")),
         }
         for system in systems
-    }
-
-
-def _known(phases: list[str], hull: HullDoc) -> dict[str, Any]:
-    """Say whether a crystal is among the known phases of the sources that were searched."""
-    searched = [
-        source.model_copy(update={"matches": bool(phases), "identifiers": phases})
-        if source.scope == "crystals"
-        else source
-        for source in hull.searched
-    ]
-    names = ", ".join(f"{source.name} ({source.date:%Y-%m-%d})" for source in searched)
-    return {
-        "known": bool(phases) if phases or searched else None,
-        "known_source": names or None,
-        "known_as": phases,
-        "searched": searched,
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.composition import parse_formula
 from screening.elements import symbols
+from screening.hull.coverage import n_references, systems_without_reference
 from screening.hull.entry import PhaseEntry
 from screening.hull.standing import Crystal, HullRef, distances, newest_hull, ranking_energy
 from screening.schemas import HullDoc
@@ -14,7 +15,7 @@ from stores.queries.documents import subsystems
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from screening.schemas import StructureDoc
+    from screening.schemas import ReferenceSource, StructureDoc
     from stores.database import Database
 
 _ENERGIES = ("energy_per_atom", "enthalpy_per_atom", "formula_pretty", "structure_id")
@@ -73,10 +74,10 @@ def crystals_of(database: Database, hull: HullDoc, systems: set[str]) -> dict[st
     }
 
 
-def distances_to_newest_hull(
+def verdicts_of_newest_hulls(
     database: Database, documents: Sequence[StructureDoc]
-) -> dict[str, float]:
-    """Compute the distance of relaxed structures, by their own energies, to the newest hulls.
+) -> dict[str, dict[str, Any]]:
+    """Place relaxed structures, by their own energies, on the newest hulls of their systems.
 
     Parameters
     ----------
@@ -87,20 +88,73 @@ def distances_to_newest_hull(
 
     Returns
     -------
-    dict of str to float
-        By structure_id (eV/atom); structures whose system has no hull are left out.
+    dict of str to dict
+        By structure_id `energy_above_hull` (eV/atom) and, as materials have them, `hull_id`,
+        `hull_created`, `n_references`, `systems_without_reference`, `known` and `known_source`;
+        structures whose system has no hull are left out.
     """
     groups: dict[tuple[str, str], list[StructureDoc]] = {}
     for document in documents:
         if document.relaxation is not None:
             groups.setdefault((document.relaxation.source, document.chemsys), []).append(document)
-    above: dict[str, float] = {}
+    verdicts: dict[str, dict[str, Any]] = {}
     for (source, chemsys), group in groups.items():
         newest = newest_hull(hulls_of_source(database, source), chemsys)
         hull = database.get(HullDoc, newest.hull_id) if newest else None
         if hull is not None:
-            above |= distances(hull, [_crystal_of(document) for document in group])
-    return above
+            verdicts |= _verdicts(hull, chemsys, group)
+    return verdicts
+
+
+def _verdicts(
+    hull: HullDoc, chemsys: str, documents: Sequence[StructureDoc]
+) -> dict[str, dict[str, Any]]:
+    elements = chemsys.split("-")
+    ground = {
+        "hull_id": hull.hull_id,
+        "hull_created": hull.created,
+        "n_references": n_references(hull.entries, elements),
+        "systems_without_reference": systems_without_reference(hull.entries, elements),
+    }
+    known_as = {name: entry.known_as for entry in hull.entries for name in entry.members}
+    return {
+        name: {
+            "energy_above_hull": distance,
+            **ground,
+            **known_fields(known_as.get(name, []), hull.searched),
+        }
+        for name, distance in distances(hull, [_crystal_of(one) for one in documents]).items()
+    }
+
+
+def known_fields(phases: list[str], searched: Sequence[ReferenceSource]) -> dict[str, Any]:
+    """Say whether a crystal is among the known phases of the sources that were searched.
+
+    Parameters
+    ----------
+    phases
+        Known phases that are the crystal (structure_id).
+    searched
+        The sources.
+
+    Returns
+    -------
+    dict
+        The fields `known`, `known_source`, `known_as` and `searched` of a material.
+    """
+    answers = [
+        source.model_copy(update={"matches": bool(phases), "identifiers": list(phases)})
+        if source.scope == "crystals"
+        else source
+        for source in searched
+    ]
+    names = ", ".join(f"{source.name} ({source.date:%Y-%m-%d})" for source in answers)
+    return {
+        "known": bool(phases) if phases or answers else None,
+        "known_source": names or None,
+        "known_as": list(phases),
+        "searched": answers,
+    }
 
 
 def _crystal_of(document: StructureDoc) -> Crystal:

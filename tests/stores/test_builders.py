@@ -20,7 +20,7 @@ from screening.schemas import (
 )
 from stores.builders import build_materials
 from stores.repair import outdated, repair
-from stores.standing import distances_to_newest_hull
+from stores.standing import verdicts_of_newest_hulls
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BANK = ReferenceSource(name="prototype bank 'prototypes' (9 crystals)", date=START)
@@ -114,7 +114,11 @@ def test_a_crystal_that_the_newest_hull_lacks_names_it(database):
 def test_every_structure_has_a_distance_of_its_own(database):
     add_hull(database, "Cu-Pd", [FIRST], 1)
     add_hull(database, "Cu-Pd", [FIRST, COPY, LOWER], 2)
-    above = distances_to_newest_hull(database, [FIRST, COPY, LOWER, phase(["Au", "Pd"], -0.1)])
+    documents = [FIRST, COPY, LOWER, phase(["Au", "Pd"], -0.1)]
+    verdicts = verdicts_of_newest_hulls(database, documents)
+    assert all(verdict["systems_without_reference"] == ["Cu-Pd"] for verdict in verdicts.values())
+    assert all(verdict["known"] is None for verdict in verdicts.values())
+    above = {name: verdict["energy_above_hull"] for name, verdict in verdicts.items()}
     assert above == pytest.approx(
         {FIRST.structure_id: 0.7, COPY.structure_id: 0.69, LOWER.structure_id: 0.0}
     )
