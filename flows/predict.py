@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from db_config import get_settings
 from flows.campaign import CampaignMaker
 from flows.launch import run_campaign
 from makers.base import BANK
@@ -11,8 +12,11 @@ from makers.candidates import CandidatesMaker
 from makers.generation import GenerationMaker
 from makers.structure import StructureMaker
 from makers.validity import ValidityMaker
+from screening.checkpoints import set_checkpoint_folder
 from screening.composition import n_atoms, parse_formula, pretty_formula
 from screening.errors import InputError
+from screening.evaluation.stability.background import background_of
+from screening.references import reference_table
 from screening.relax import group_duplicates
 from screening.schemas import (
     CampaignKind,
@@ -25,6 +29,7 @@ from screening.schemas import (
     StructureRole,
 )
 from screening.schemas.structure import found_by
+from screening.stability import climb, stability_documents, stability_model
 from screening.structure.pool import fused_votes
 from stores.membership import produced_by
 from stores.queries.criteria import any_of
@@ -155,8 +160,6 @@ def ladder_of(database: Database, formula: str) -> LadderDoc | None:
     -------
     None where no campaign has judged the composition.
     """
-    from screening.stability import climb
-
     query = {"formula": pretty_formula(formula)}
     newest = {"provenance.ended": -1}
     stability = next(database.find(StabilityDoc, query, sort=newest, limit=1), None)
@@ -270,12 +273,6 @@ def from_composition(formulas: list[str], prevalence: float | None) -> list[Stab
     prevalence
         Expected share of stable ones; None for that of the training set.
     """
-    from db_config import get_settings
-    from screening.checkpoints import set_checkpoint_folder
-    from screening.evaluation.stability.background import background_of
-    from screening.references import reference_table
-    from screening.stability import stability_documents, stability_model
-
     set_checkpoint_folder(get_settings().checkpoint_dir)
     table = reference_table()
     background = background_of(formulas, table=table)

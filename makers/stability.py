@@ -10,7 +10,16 @@ from pydantic import Field
 
 from db_config import get_settings
 from makers.base import StageMaker, StageSummary, TaskOutcome, stage_job
+from screening.energy import EnergyModel
+from screening.engines import Crystal, engine_id, make_engine
+from screening.engines.threads import one_thread
+from screening.errors import EngineError, InputError
+from screening.evaluation.stability.background import background_of, with_judge
+from screening.references import reference_table
 from screening.schemas import Stage, StructureDoc
+from screening.stability import evidence_of, stability_documents, stability_model
+from screening.stability.assess import DECIDED
+from screening.stability.evidence import JUDGED
 from stores import Database, open_database
 from stores.queries.criteria import any_of
 
@@ -47,8 +56,6 @@ class StabilityMaker(StageMaker):
 
     def source(self) -> str:
         """Name what else decides: the composition model and the diagram."""
-        from screening.references import reference_table
-
         reference = reference_table(self.reference).ref.sha256
         return f"{self._reference(self.energy).sha256} {reference}"
 
@@ -75,12 +82,6 @@ class StabilityMaker(StageMaker):
         )
 
     def _judge(self, database: Database, formulas: list[str], structures: list[str]) -> TaskOutcome:
-        from screening.energy import EnergyModel
-        from screening.evaluation.stability.background import background_of
-        from screening.references import reference_table
-        from screening.stability import stability_documents, stability_model
-        from screening.stability.assess import DECIDED
-
         outcome = TaskOutcome()
         if not formulas:
             return outcome
@@ -120,10 +121,6 @@ def _relaxed_ids(database: Database, formulas: list[str], engine: str) -> list[s
 
 def _evidence(documents: list[StructureDoc], judge: str | None) -> StructureEvidence | None:
     """Collect the structures of one composition, with the judge's energies of the lowest ones."""
-    from screening.evaluation.stability.background import with_judge
-    from screening.stability import evidence_of
-    from screening.stability.evidence import JUDGED
-
     evidence = evidence_of(documents)
     if evidence is None or not evidence.proposals:
         return None
@@ -137,9 +134,6 @@ def _evidence(documents: list[StructureDoc], judge: str | None) -> StructureEvid
 
 def engine_is_here(engine: str) -> bool:
     """Whether an engine's package and weights are on this machine."""
-    from screening.engines import engine_id
-    from screening.errors import EngineError, InputError
-
     try:
         engine_id(engine)
     except (EngineError, InputError):
@@ -149,9 +143,6 @@ def engine_is_here(engine: str) -> bool:
 
 def single_point_energies(engine: str, documents: list[StructureDoc]) -> list[float]:
     """Energies of structures as they are (eV/atom)."""
-    from screening.engines import Crystal, make_engine
-    from screening.engines.threads import one_thread
-
     potential = make_engine(engine, device=get_settings().device)
     crystals = [Crystal.from_structure(doc.to_structure()) for doc in documents]
     with one_thread():

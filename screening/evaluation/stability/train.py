@@ -6,6 +6,7 @@ compositions that neither it, nor the bank and the ranking of the search, have s
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from screening.checkpoints import Card, save_checkpoint
+from screening.composition import CompositionArray
 from screening.energy.model import EnergyModel
 from screening.errors import InputError
 from screening.evaluation.stability.background import background_of, evidence_of_record, with_judge
@@ -168,8 +170,6 @@ def _first_layer(
     tensors: dict[str, NDArray[Any]],
 ) -> tuple[Neighbours, Trees]:
     """Fit the classes of distances on compositions whose own energies are not used."""
-    from screening.composition import CompositionArray
-
     compositions = CompositionArray.from_formulas(formulas)
     truth = np.array([distances[name] for name in formulas])
     stored = np.round(np.clip(truth, 0, LARGEST) / UNIT)
@@ -262,8 +262,6 @@ def searched(
     kind: str, options: StabilityOptions, background: Background
 ) -> tuple[NDArray[np.int64], Findings | None]:
     """Find the rows with relaxed structures (and judged ones), and what was found for them."""
-    import json
-
     records = read_records(options.records) if options.records else []
     place_of = {name: k for k, name in enumerate(background.compositions.formulas())}
     pairs = [
