@@ -101,7 +101,9 @@ def test_lineage_goes_back_to_the_sample(finished):
         while node.parents:
             kinds.append(node.kind)
             node = node.parents[0]
-        assert kinds == ["material", "structure", "structure", "candidate"]
+        assert (kinds[0], kinds[-1]) == ("material", "candidate")
+        assert len(kinds) >= 4  # generated, relaxed, and relaxed again where the symmetry changed
+        assert set(kinds[1:-1]) == {"structure"}
         assert node.kind == "sample"
         batch = database.get(BatchDoc, node.identifier)
         row = batch.numbers[node.facts["sample"]]
