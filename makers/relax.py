@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -10,6 +10,7 @@ from pydantic import Field
 from db_config import get_settings
 from makers.base import Inherited, StageSummary, TaskOutcome, stage_job
 from makers.engine import EngineMaker
+from makers.fields import ADDED
 from screening.engines.descent.options import PRESSURES
 from screening.progress import report
 from screening.relax import MinimaOptions, RelaxOptions, relax_to_minima
@@ -78,9 +79,9 @@ class RelaxMaker(EngineMaker):
     fix_symmetry: bool = True
     batch_size: Annotated[int, Field(ge=1)] = 16
     symprec: Annotated[float, Field(gt=0)] = 0.01
-    loose_symprec: Annotated[float, Field(gt=0)] = 0.1
-    distortion_energy: Annotated[float, Field(ge=0)] = 0.001
-    saddle_window: Annotated[float, Field(ge=0)] = 0.05
+    loose_symprec: Annotated[float, Field(gt=0)] = field(default=0.1, metadata=ADDED)
+    distortion_energy: Annotated[float, Field(ge=0)] = field(default=0.001, metadata=ADDED)
+    saddle_window: Annotated[float, Field(ge=0)] = field(default=0.05, metadata=ADDED)
     structures_per_task: Annotated[int, Field(ge=1)] = 64
 
     def source(self) -> str:
