@@ -26,7 +26,7 @@ LOCAL_MANAGER = "jobflow.managers.local"
 
 
 def on_fireworks() -> bool:
-    """Whether the current job is run by FireWorks."""
+    """Tell whether the current job is run by FireWorks."""
     current = CURRENT_JOB.job
     return bool(current and current.metadata.get("fw_id"))
 

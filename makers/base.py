@@ -184,7 +184,7 @@ class StageMaker(Maker):
         )  # fmt: skip
 
     def is_done(self, database: Database, inputs: Any) -> bool:
-        """Whether the task for these inputs is finished."""
+        """Tell whether the task for these inputs is finished."""
         return Ledger(database).is_finished(self.task_key(inputs))
 
     def run(

@@ -42,7 +42,7 @@ def identity_fields(maker: Any) -> dict[str, Any]:
 
 
 def _is_unused(field: dataclasses.Field[Any], value: Any) -> bool:
-    """Whether an added field has its default."""
+    """Tell whether an added field has its default."""
     if "added" not in field.metadata:
         return False
     if field.default_factory is not dataclasses.MISSING:

@@ -142,7 +142,7 @@ def relaxed_ids(
 
 
 def _is_finite(document: StructureDoc) -> bool:
-    """Whether a relaxed structure has an energy that can be compared."""
+    """Tell whether a relaxed structure has an energy that can be compared."""
     energy = document.relaxation.ranking_energy if document.relaxation else None
     return energy is not None and isfinite(energy)
 

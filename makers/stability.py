@@ -133,7 +133,7 @@ def _evidence(documents: list[StructureDoc], judge: str | None) -> StructureEvid
 
 
 def engine_is_here(engine: str) -> bool:
-    """Whether an engine's package and weights are on this machine."""
+    """Tell whether an engine's package and weights are on this machine."""
     try:
         engine_id(engine)
     except (EngineError, InputError):

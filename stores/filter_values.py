@@ -50,7 +50,7 @@ def field_types(collection: str, path: str) -> tuple[Any, ...]:
 
 
 def is_sortable(collection: str, path: str) -> bool:
-    """Whether a field holds one number, text, date or truth value."""
+    """Tell whether a field holds one number, text, date or truth value."""
     kinds = field_types(collection, path)
     return bool(kinds) and all(isinstance(t, type) and issubclass(t, _SCALARS) for t in kinds)
 

@@ -97,7 +97,7 @@ class Ledger:
                 time.sleep(POLL)
 
     def is_finished(self, task_key: str) -> bool:
-        """Whether a task is finished."""
+        """Tell whether a task is finished."""
         query = {"task_key": task_key, "state": TaskState.FINISHED.value}
         with self._database.guard():
             return self._tasks.find_one(query, {"_id": 1}) is not None
@@ -128,7 +128,7 @@ class Ledger:
 
     @staticmethod
     def _free(record: dict[str, Any]) -> bool:
-        """Whether nobody alive works on it."""
+        """Tell whether nobody alive works on it."""
         if record["state"] != TaskState.RUNNING or not record["owner"]:
             return True
         beat: datetime = record["heartbeat"]

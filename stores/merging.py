@@ -136,7 +136,7 @@ def hand_down_claims(collection: MongoCollection[dict[str, Any]], parents: Itera
 
 
 def _lacks(child: dict[str, Any], parent: dict[str, Any]) -> bool:
-    """Whether a structure lacks a claim of its parent."""
+    """Tell whether a structure lacks a claim of its parent."""
     return not set(parent["roles"]) <= set(child["roles"]) or any(
         origin not in child["origins"] for origin in parent["origins"]
     )

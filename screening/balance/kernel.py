@@ -161,13 +161,13 @@ def _extend(bits: Bits, step: tuple[int, int, int], states: Ints, z: int, n: int
 
 @compiled
 def _is_cut(zs: Ints, negativity: Floats, k: int) -> bool:
-    """Whether the elements before `k` are all less electronegative than the others."""
+    """Tell whether the elements before `k` are all less electronegative than the others."""
     return k in (0, len(zs)) or bool(negativity[zs[k - 1]] < negativity[zs[k]])
 
 
 @compiled
 def _has_cut(atoms: Atoms, rules: Rules, bits: Bits, span: int) -> bool:
-    """Whether cations below and anions above some cut can carry equal charge."""
+    """Tell whether cations below and anions above some cut can carry equal charge."""
     zs, amounts = atoms
     m = len(zs)
     words = span // 64 + 1
@@ -189,7 +189,7 @@ def _has_cut(atoms: Atoms, rules: Rules, bits: Bits, span: int) -> bool:
 
 @compiled
 def _is_neutral(atoms: Atoms, rules: Rules, bits: Bits, target: int) -> bool:
-    """Whether any choice of one state per element sums to zero (`target` from the lowest)."""
+    """Tell whether any choice of one state per element sums to zero (`target` from the lowest)."""
     if target < 0:
         return False
     zs, amounts = atoms
@@ -204,7 +204,7 @@ def _is_neutral(atoms: Atoms, rules: Rules, bits: Bits, target: int) -> bool:
 
 @compiled
 def _may_mix(atoms: Atoms, rules: Rules, limit: float) -> bool:
-    """Whether an element may be of mixed valence and the combinations are within `limit`."""
+    """Tell whether an element may be of mixed valence and the combinations are within `limit`."""
     any_mixed = False
     combinations = 1.0
     for k in range(len(atoms[0])):

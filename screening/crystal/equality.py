@@ -95,7 +95,7 @@ class Comparable:
 
 
 def same_crystal(first: Comparable, second: Comparable, tolerance: str = "strict") -> bool:
-    """Whether StructureMatcher accepts two crystals, cells made primitive and volumes equal.
+    """Tell whether StructureMatcher accepts two crystals, cells made primitive and volumes equal.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def same_crystal(first: Comparable, second: Comparable, tolerance: str = "strict
 def _lands(
     points: Floats, sites: Floats, numbers: NDArray[np.int64], shift: Floats, limits: Floats
 ) -> bool:
-    """Whether each of `points`, shifted, lies within `limits` of a site of its kind."""
+    """Tell whether each of `points`, shifted, lies within `limits` of a site of its kind."""
     n = len(numbers)
     for i in range(n):
         near = False
@@ -146,7 +146,7 @@ def _lands(
 
 @compiled
 def _may_have_smaller_cell(lattice: Floats, points: Floats, numbers: NDArray[np.int64]) -> bool:
-    """Whether some translation takes every atom near one of its kind."""
+    """Tell whether some translation takes every atom near one of its kind."""
     n = len(numbers)
     rare, fewest, divisor = 0, n + 1, 0
     start = 0
@@ -241,7 +241,7 @@ def _may_match(  # noqa: PLR0917 - compiled code takes arrays one by one
     numbers: NDArray[np.int64],
     tolerances: tuple[float, float, float],
 ) -> bool:
-    """Whether a basis of `lattice` and a translation lay `points` near `others`.
+    """Tell whether a basis of `lattice` and a translation lay `points` near `others`.
 
     `cell` holds lengths and angles of the other crystal; both are at equal volume.
     """

@@ -58,7 +58,7 @@ class SkinList:
         )
 
     def valid_for(self, crystal: Crystal) -> bool:
-        """Whether no pair outside of the list can have come closer than the cutoff.
+        """Tell whether no pair outside of the list can have come closer than the cutoff.
 
         With the deformation F from the reference cell and the displacements d that remain, a pair
         at distance r0 is now at least at ``s r0 - 2 max|d|``, s the smallest singular value of F.

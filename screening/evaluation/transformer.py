@@ -202,7 +202,7 @@ def _shares(measured: _Measured, seed: int) -> dict[str, Any]:
 
 
 def _is_valid(crystal: Crystal) -> bool:
-    """Whether no atoms are closer than `LEAST_DISTANCE`, images included."""
+    """Tell whether no atoms are closer than `LEAST_DISTANCE`, images included."""
     lattice, points, numbers = primitive_cell(crystal)
     if not np.isfinite(lattice).all():
         return False

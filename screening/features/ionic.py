@@ -25,7 +25,7 @@ def _states() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def compound_possible(numbers: NDArray[np.intp], counts: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether one common oxidation state per element can make the composition neutral.
+    """Tell whether one common oxidation state per element can make the composition neutral.
 
     Elements alone are possible. The search keeps, for each composition, the distinct charges that
     the elements so far can have and that the others can still balance.

@@ -113,7 +113,7 @@ class Enumeration:
         return sum(count for _, _, count in self._segments)
 
     def is_empty(self) -> bool:
-        """Whether no composition is left; looks until it finds one."""
+        """Tell whether no composition is left; looks until it finds one."""
         return all(not len(part) for part in self._parts(0, self.n_raw))
 
     def balanced(self, start: int, stop: int) -> CompositionArray:

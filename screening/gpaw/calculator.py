@@ -45,7 +45,7 @@ def parameters(structure: Structure, settings: GpawSettings) -> dict[str, Any]:
 
 
 def is_polarised(structure: Structure, settings: GpawSettings) -> bool:
-    """Whether spin is computed."""
+    """Tell whether spin is computed."""
     if settings.spin != "auto":
         return settings.spin == "on"
     given = structure.site_properties.get("magmom")

@@ -47,7 +47,7 @@ def resume(atoms: Atoms, folder: Path, earlier: str | Path | None = None) -> int
 
 
 def _same(first: Atoms, atoms: Atoms) -> bool:
-    """Whether a trajectory started from these atoms; symmetry may have been refined first."""
+    """Tell whether a trajectory started from these atoms; symmetry may have been refined first."""
     return (
         np.array_equal(first.numbers, atoms.numbers)
         and np.allclose(first.cell.array, atoms.cell.array, atol=REFINED)

@@ -113,7 +113,7 @@ def ranking_energy(energy: float, enthalpy: float | None, pressure: float) -> fl
 
 
 def is_stable(energy_above_hull: float) -> bool:
-    """Whether a distance (eV/atom) is that of a phase on the hull."""
+    """Tell whether a distance (eV/atom) is that of a phase on the hull."""
     return energy_above_hull <= STABLE
 
 

@@ -123,7 +123,7 @@ def padded_accuracy(reference: ArrayLike, predicted: ArrayLike, size: int = PADD
 
 
 def exact(reference: ArrayLike, predicted: ArrayLike) -> Any:
-    """Whether all pairs are right."""
+    """Tell whether all pairs are right."""
     a, b = _two(reference, predicted)
     return (a == b).all(axis=-1)
 

@@ -103,6 +103,6 @@ def shortest_vector(lattice: NDArray[np.float64]) -> float:
 
 
 def _keeps_symmetry(matrix: NDArray[np.int64], rotations: NDArray[np.int64]) -> bool:
-    """Whether all rotations take the superlattice to itself."""
+    """Tell whether all rotations take the superlattice to itself."""
     turned = np.linalg.inv(matrix.T) @ rotations @ matrix.T
     return bool(np.allclose(turned, np.rint(turned), atol=1e-6))

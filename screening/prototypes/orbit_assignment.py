@@ -55,7 +55,7 @@ class Recoloured:
 
 @compiled
 def _is_plain(classes: Ints, elements: Ints, k: int) -> bool:
-    """Whether each class has one of the `k` elements, and each element one class."""
+    """Tell whether each class has one of the `k` elements, and each element one class."""
     element_of = np.full(len(classes), -1)
     class_of = np.full(k, -1)
     for c, e in zip(classes, elements):  # noqa: B905 - numba knows no strict

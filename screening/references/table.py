@@ -139,7 +139,7 @@ class ReferenceTable:
         return None if row is None else float(self.energies[row])
 
     def knows(self, formula: str) -> bool:
-        """Whether the source lists the composition."""
+        """Tell whether the source lists the composition."""
         return self.energy(formula) is not None
 
     def system_rows(self, elements: Iterable[str]) -> NDArray[np.int64]:

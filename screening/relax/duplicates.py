@@ -203,7 +203,7 @@ def _same(first: _Reduced, second: _Reduced, options: DuplicateOptions, matcher:
 def _undistorted(
     first: _Reduced, second: _Reduced, options: DuplicateOptions, matcher: Any
 ) -> bool:
-    """Whether no atom of one crystal is far from its place in the other."""
+    """Tell whether no atom of one crystal is far from its place in the other."""
     # both are reduced already; the matcher was made not to look for smaller cells
     distances = matcher.get_rms_dist(first.structure, second.structure)
     if distances is None:

@@ -47,7 +47,7 @@ class Stage(StrEnum):
     VALIDATION = "validation"
 
     def reaches(self, stage: Stage) -> bool:
-        """Whether a campaign whose last stage is this one runs `stage`."""
+        """Tell whether a campaign whose last stage is this one runs `stage`."""
         order = list(Stage)
         return order.index(self) >= order.index(stage)
 

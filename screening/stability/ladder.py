@@ -111,7 +111,7 @@ def _on_hull(stability: StabilityDoc) -> Rung:
 
 
 def _complete(stability: StabilityDoc) -> Rung:
-    """Whether the diagram knows compounds in all of its systems."""
+    """Tell whether the diagram knows compounds in all of its systems."""
     missing = stability.systems_without_reference
     enough = stability.n_references >= COMPLETE and (not missing or missing == [stability.chemsys])
     text = f"{stability.n_references} known compounds ({stability.reference})"
@@ -150,7 +150,7 @@ def _potentials(stability: StabilityDoc) -> Rung:
 
 
 def _dynamic(material: MaterialDoc | None, phonon: PhononDoc | None) -> Rung:
-    """Whether the phonons have no imaginary frequencies."""
+    """Tell whether the phonons have no imaginary frequencies."""
     verdict = material.dynamic_stability if material else None
     if verdict is None or verdict == "not_converged":
         return Rung(
@@ -171,7 +171,7 @@ def _dynamic(material: MaterialDoc | None, phonon: PhononDoc | None) -> Rung:
 
 
 def _known(stability: StabilityDoc) -> Rung:
-    """Whether the composition is new: a known one is no failure, but no discovery either."""
+    """Tell whether the composition is new: a known one is no failure, but no discovery either."""
     distance = stability.known_above_hull
     if distance is None:
         return Rung(

@@ -73,7 +73,7 @@ def symmetry_metrics(
 def _hits(
     groups: NDArray[np.float64], table: SymmetryTable
 ) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Whether the truth is among the best of a list, for each list and length."""
+    """Tell whether the truth is among the best of a list, for each list and length."""
     true_class, true_group = table.bravais, table.space_group - 1
     inside = np.where(bravais_classes()[1:] == true_class[:, None], groups, -1.0)
     ranks = {

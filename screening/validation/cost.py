@@ -169,7 +169,7 @@ def estimate_run(
 
 
 def is_magnetic(structure: Structure) -> bool:
-    """Whether moments are likely, by the elements."""
+    """Tell whether moments are likely, by the elements."""
     return any(site.specie.Z in _MAGNETIC for site in structure)
 
 

@@ -98,7 +98,7 @@ def _relaxed(database: Database, campaign_id: str) -> Counter[str]:
 
 
 def _has_hull(database: Database, campaign_id: str) -> bool:
-    """Whether crystals of the campaign were compared."""
+    """Tell whether crystals of the campaign were compared."""
     query = {"campaign_ids": campaign_id, "stage": Stage.HULL.value, "state": "finished"}
     with database.guard():
         return database.raw("tasks").find_one(query, {"_id": 1}) is not None

@@ -159,7 +159,7 @@ def _above(row: Row, known: Mapping[str, float]) -> float:
 
 
 def near(row: Row, known: Mapping[str, float]) -> bool:
-    """Whether a relaxed structure is as low as the known crystal, or almost."""
+    """Tell whether a relaxed structure is as low as the known crystal, or almost."""
     return (
         row["relaxed"]["energy"] is not None
         and row["formula"] in known

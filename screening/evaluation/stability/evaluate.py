@@ -180,7 +180,7 @@ def _state(request: EvaluateRequest, options: EvaluateStabilityOptions) -> Path:
 
 
 def _is_here(engine: str | None) -> bool:
-    """Whether an engine can be used."""
+    """Tell whether an engine can be used."""
     if engine is None:
         return False
     try:

@@ -130,7 +130,7 @@ def kinds_of(numbers: Integers) -> Integers:
 
 @compiled
 def _comes_first(rounded: Floats, own: Floats, placed: Integers, i: int, j: int) -> bool:
-    """Whether atom i has shorter distances to the placed atoms, or to all, than atom j."""
+    """Tell whether atom i has shorter distances to the placed atoms, or to all, than atom j."""
     for k in placed:
         if rounded[i, k] != rounded[j, k]:
             return rounded[i, k] < rounded[j, k]  # type: ignore[no-any-return]

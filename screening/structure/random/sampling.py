@@ -182,7 +182,7 @@ def _height(lattice: Floats, axis: int) -> float:
 
 @compiled
 def _too_close(lattice: Floats, reach: Triple, step: Triple, limit: float) -> bool:
-    """Whether `step`, or its sum with a lattice vector, is shorter than `limit`.
+    """Tell whether `step`, or its sum with a lattice vector, is shorter than `limit`.
 
     Steps are in units of the lattice and within +-0.5; `reach` is the largest limit in units of the
     heights of the cell. An atom's step to itself is 0 and does not count.
@@ -206,7 +206,7 @@ def _too_close(lattice: Floats, reach: Triple, step: Triple, limit: float) -> bo
 def _fits(  # noqa: PLR0917 - compiled code takes arrays one by one
     lattice: Floats, points: Floats, kinds: Integers, radii: Floats, least: float, first: int
 ) -> bool:
-    """Whether atom `first` keeps its distances from all `points` and their images.
+    """Tell whether atom `first` keeps its distances from all `points` and their images.
 
     `radii` are those of the elements, `kinds` the elements of the points.
     """

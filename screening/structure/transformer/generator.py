@@ -52,7 +52,7 @@ class _Distinct:
         return cls(sampled, score, structure, own, mark)
 
     def equals(self, other: Self) -> bool:
-        """Whether both are one crystal."""
+        """Tell whether both are one crystal."""
         if len(self.comparable.numbers) != len(other.comparable.numbers):
             return False
         difference = float(np.sqrt(((self.fingerprint - other.fingerprint) ** 2).mean()))

@@ -145,7 +145,7 @@ def sample(
 
 
 def is_possible(crystal: Crystal) -> bool:
-    """Whether a crystal has a cell, and no atoms that are too close."""
+    """Tell whether a crystal has a cell, and no atoms that are too close."""
     lattice, points, numbers = primitive_cell(crystal)
     volume = abs(float(np.linalg.det(lattice)))
     if not np.isfinite(lattice).all() or volume < _MIN_VOLUME * len(numbers):

@@ -76,7 +76,7 @@ def letters_of(number: int) -> Letters:
 def fits(
     counts: tuple[int, ...], once: tuple[tuple[int, int], ...], repeated: tuple[int, ...]
 ) -> bool:
-    """Whether orbits can hold so many atoms of each element.
+    """Tell whether orbits can hold so many atoms of each element.
 
     Parameters
     ----------
