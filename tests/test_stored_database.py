@@ -76,6 +76,8 @@ def test_running_the_campaign_again_executes_nothing(earlier_database):
     ]
     assert not repeated
     for task in executed:
+        if maker_of(task) not in example:  # a stage that the earlier version did not have
+            continue
         old = example[maker_of(task)].provenance.parameters
         assert maker_of(task) not in unchanged, f"{old} became {task.provenance.parameters}"
     if len(unchanged) == len(ORDER):
