@@ -91,7 +91,7 @@ def choose(
     for hull in database.find(HullDoc, any_of("hull_id", sorted(hull_ids))):
         for entry in hull.entries:
             chosen = entry.role == "candidate" if own is None else own & {*entry.members}
-            if chosen and entry.energy_above_hull <= maker.max_above_hull:
+            if chosen and entry.distance <= maker.max_above_hull:
                 contenders[entry.entry_id] = _contender(database, maker, hull, entry, costs)
     policy = Policy(
         top=maker.top,
@@ -136,7 +136,7 @@ def _contender(
         formula=document.formula,
         chemsys=document.chemsys,
         prototype=f"{anonymous}-{group}-{document.nsites}",
-        energy_above_hull=entry.energy_above_hull,
+        energy_above_hull=entry.distance,
         core_hours=estimate(maker, document.to_structure()).core_hours,
         competing={name: costs[name] for name in competing},
     )

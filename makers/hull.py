@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from db_config import get_settings
 from makers.base import StageSummary, TaskOutcome, stage_job
 from makers.engine import EngineMaker
+from makers.fields import ADDED
+from screening.checkpoints import set_checkpoint_folder
 from screening.hull import build_hull
 from screening.progress import report
+from screening.references.hulls import add_references, reference_checkpoints
 from screening.relax import group_duplicates
 from screening.schemas import Stage, StructureDoc, StructureRole, StructureStage, utc_now
 from screening.schemas.relax import energy_source
@@ -37,14 +41,19 @@ class HullMaker(EngineMaker):
         See `EngineMaker`; the same as of the relaxations.
     max_above_hull
         What counts as a discovery: at most this far above the hull (eV/atom).
+    reference
+        Table of reference compounds with DFT energies that every crystal is compared with, too:
+        ``bundled``, the name of a table of the user's (`screening references import --table`), or
+        ``own`` for none. Only energies of an engine whose scale is known are compared.
     """
 
     name: str = "hull"
     stage: ClassVar[Stage] = Stage.HULL
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     of: ClassVar[StructureStage] = StructureStage.RELAXED
     """Which structures have the energies."""
     max_above_hull: Annotated[float, Field(ge=0)] = 0.1
+    reference: str = field(default="bundled", metadata=ADDED)
 
     def source(self) -> str:
         """Name the energy source."""
@@ -60,12 +69,17 @@ class HullMaker(EngineMaker):
         source = energy_source(self.source(), pressure)
         summary = self.run(
             lambda database: self._build(database, chemsys, entries, source, listed),
-            inputs={"chemsys": chemsys, "entries": entries},
+            inputs={"chemsys": chemsys, "entries": entries} | self._ground(pressure),
             n_in=len(entries),
             campaign_id=campaign_id,
         )
         build_materials(open_database(), summary.ids, self.max_above_hull)
         return summary
+
+    def _ground(self, pressure: float) -> dict[str, list[str]]:
+        """Name the scale and the table that crystals are compared with; nothing where none is."""
+        set_checkpoint_folder(get_settings().checkpoint_dir)
+        return reference_checkpoints(self.source(), self.reference, pressure)
 
     def _build(
         self, database: Database, chemsys: str, entries: list[str], source: str, listed: datetime
@@ -82,11 +96,13 @@ class HullMaker(EngineMaker):
         hull.version = 1 + _last_version(database, chemsys, source)
         hull.created = listed  # of two hulls the one with the later entries is the newer
         hull.searched = searched_sources(database, chemsys, self.of)
+        if self._ground(hull.pressure):
+            add_references(hull, self.source(), self.reference)
         database.patch(StructureDoc, _duplicates(groups))
         near = [
             entry for entry in hull.entries
             if entry.role == StructureRole.CANDIDATE
-            and entry.energy_above_hull <= self.max_above_hull
+            and min(entry.energy_above_hull, entry.distance) <= self.max_above_hull
         ]  # fmt: skip
         n_candidates = sum(entry.role == StructureRole.CANDIDATE for entry in hull.entries)
         outcome = TaskOutcome(n_out=len(near), unit="structures", ids=[hull.hull_id])
@@ -106,6 +122,7 @@ class DftHullMaker(HullMaker):
     """Build the hull of everything that was relaxed by DFT, with energies of one source."""
 
     name: str = "dft hull"
+    version: ClassVar[int] = 1
     stage: ClassVar[Stage] = Stage.VALIDATION
     of: ClassVar[StructureStage] = StructureStage.DFT
 

@@ -9,6 +9,7 @@ from maggma.core import Builder
 from screening.hull.coverage import n_references, systems_without_reference
 from screening.hull.standing import is_stable, material_id, revise
 from screening.schemas import HullDoc, MaterialDoc, OriginDoc, StructureRole, utc_now
+from screening.schemas.material import SelfConsistentPlace
 from screening.schemas.structure import found_by
 from stores.membership import campaigns_of
 from stores.optimade import build_optimade
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from screening.hull.standing import Standing
-    from screening.schemas.hull import HullEntry
+    from screening.schemas.hull import HullEntry, ReferenceSource
     from stores.database import Database
 
 _STRUCTURE_FIELDS = [
@@ -29,7 +30,7 @@ _STRUCTURE_FIELDS = [
 _PHONON_FIELDS = ["structure_id", "verdict", "min_frequency", "dft.calculations.uuid"]
 _REPLACED = (
     "formation_energy_per_atom", "energy_above_hull", "is_stable", "hull_id", "hull_created",
-    "decomposes_to", "superseded_by",
+    "decomposes_to", "superseded_by", "reference", "reference_source", "self_consistent",
 )  # fmt: skip
 """Fields that a newer hull changes of a material that is no entry of its own any more."""
 
@@ -152,10 +153,8 @@ class MaterialsBuilder(Builder):
             energy_source=hull.energy_source,
             pressure=hull.pressure,
             enthalpy_per_atom=entry.enthalpy_per_atom,
-            is_stable=is_stable(entry.energy_above_hull),
             hull_id=hull.hull_id,
             hull_created=hull.created,
-            decomposes_to=_formulas(entry.decomposition, item["names"]),
             dynamic_stability=phonon["verdict"] if phonon else None,
             min_frequency=phonon["min_frequency"] if phonon else None,
             phonon_of=phonon["structure_id"] if phonon else None,
@@ -163,8 +162,8 @@ class MaterialsBuilder(Builder):
             task_ids=[*_task_ids(best), *_task_ids(phonon)],
             origins=origins,
             method=found_by(origins) or "unknown",
-            **item["ground"],
-            **known_fields(known_as, hull.searched),
+            **item["ground"] | _place(entry, hull, item["names"]),
+            **known_fields(known_as, [_answered(source, entry) for source in hull.searched]),
             **_copied(entry, best),
         )
         return document.model_dump()
@@ -243,11 +242,38 @@ def _members(entry: HullEntry) -> list[str]:
 
 def _replaced(standing: Standing, hull: HullDoc, names: dict[str, str]) -> dict[str, Any]:
     """Fields of a material that is no entry of its own of the newest hull."""
-    values = (
-        standing.formation_energy_per_atom, standing.energy_above_hull, False, hull.hull_id,
-        hull.created, _formulas(standing.decomposition, names), standing.superseded_by,
-    )  # fmt: skip
-    return dict(zip(_REPLACED, values, strict=True))
+    place = _place(standing, hull, names)
+    return {name: place.get(name) for name in _REPLACED} | {
+        "is_stable": False,
+        "hull_id": hull.hull_id,
+        "hull_created": hull.created,
+        "superseded_by": standing.superseded_by,
+    }
+
+
+def _place(crystal: HullEntry | Standing, hull: HullDoc, names: dict[str, str]) -> dict[str, Any]:
+    """Say where a crystal is: against reference compounds if they are there, else on the hull."""
+    reference = crystal.reference
+    alone = SelfConsistentPlace(
+        formation_energy_per_atom=crystal.formation_energy_per_atom,
+        energy_above_hull=crystal.energy_above_hull,
+        is_stable=is_stable(crystal.energy_above_hull),
+        decomposes_to=_formulas(crystal.decomposition, names),
+    )
+    place: dict[str, Any] = {"self_consistent": alone.model_dump(), "reference": None,
+                             "reference_source": None, **alone.model_dump()}  # fmt: skip
+    if reference is None:
+        return place
+    return place | {
+        "reference": reference.model_dump(),
+        "reference_source": hull.reference_source,
+        "formation_energy_per_atom": reference.formation_energy_per_atom,
+        "energy_above_hull": reference.energy_above_hull,
+        "is_stable": is_stable(reference.energy_above_hull),
+        "decomposes_to": reference.decomposes_to,
+        "n_references": reference.n_references,
+        "systems_without_reference": reference.systems_without_reference,
+    }
 
 
 def _grounds(hull: HullDoc, systems: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -261,17 +287,25 @@ def _grounds(hull: HullDoc, systems: Iterable[str]) -> dict[str, dict[str, Any]]
     }
 
 
+def _answered(source: ReferenceSource, entry: HullEntry) -> ReferenceSource:
+    """Write on a source of compositions whether it lists that of a crystal."""
+    if source.scope == "crystals" or entry.reference is None:
+        return source
+    listed = entry.reference.composition_known
+    identifiers = [entry.formula] if listed else []
+    return source.model_copy(update={"matches": listed, "identifiers": identifiers})
+
+
 def _copied(entry: HullEntry, best: dict[str, Any]) -> dict[str, Any]:
     """Fields that are taken over as they are."""
     from pymatgen.core import Composition
 
     names = ("chemsys", "elements", "nelements", "nsites", "density", "symmetry", "structure")
-    energies = ("energy_per_atom", "formation_energy_per_atom", "energy_above_hull")
     return {
         "formula_pretty": best["formula"],
         "formula_anonymous": Composition(best["formula"]).anonymized_formula,
         **{name: best[name] for name in names},
-        **{name: getattr(entry, name) for name in energies},
+        "energy_per_atom": entry.energy_per_atom,
     }
 
 

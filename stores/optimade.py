@@ -37,12 +37,12 @@ PROVIDER_FIELDS: dict[str, tuple[str, str, str | None]] = {
     "enthalpy_per_atom": ("float", "Energy and pressure times volume, per atom", "eV"),
     "formation_energy_per_atom": (
         "float",
-        "Energy, or at a pressure enthalpy, against the elements, per atom",
+        "Against the elements, per atom, on the scale of DFT where one is known",
         "eV",
     ),
     "energy_above_hull": (
         "float",
-        "Distance to the convex hull named by hull_id, per atom; at a pressure of enthalpies",
+        "Distance to the hull, per atom: of reference compounds where there are any",
         "eV",
     ),
     "is_stable": ("boolean", "Whether it is on that hull", None),

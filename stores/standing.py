@@ -116,6 +116,11 @@ def _verdicts(
         "n_references": n_references(hull.entries, elements),
         "systems_without_reference": systems_without_reference(hull.entries, elements),
     }
+    places = (entry.reference for entry in hull.entries if {*entry.composition} == {*elements})
+    place = next((place for place in places if place is not None), None)
+    if place is not None:
+        ground["n_references"] = place.n_references
+        ground["systems_without_reference"] = place.systems_without_reference
     known_as = {name: entry.known_as for entry in hull.entries for name in entry.members}
     return {
         name: {
@@ -148,13 +153,35 @@ def known_fields(phases: list[str], searched: Sequence[ReferenceSource]) -> dict
         else source
         for source in searched
     ]
-    names = ", ".join(f"{source.name} ({source.date:%Y-%m-%d})" for source in answers)
+    of_crystals = [source for source in answers if source.scope == "crystals"]
+    names = ", ".join(f"{source.name} ({source.date:%Y-%m-%d})" for source in of_crystals)
     return {
-        "known": bool(phases) if phases or answers else None,
+        "known": bool(phases) if phases or of_crystals else None,
         "known_source": names or None,
         "known_as": list(phases),
         "searched": answers,
     }
+
+
+def ground_of_distances(database: Database, source: str, chemsys: str) -> str | None:
+    """Say what the distances to the newest hull of a system are distances to; None without a hull.
+
+    Parameters
+    ----------
+    database
+        The database.
+    source
+        Source of the energies, with the pressure where there is one.
+    chemsys
+        Chemical system.
+    """
+    newest = newest_hull(hulls_of_source(database, source), chemsys)
+    if newest is None:
+        return None
+    query = {"hull_id": newest.hull_id}
+    row = next(database.rows("hulls", query, ["reference_source", "n_entries"]))
+    alone = f"{row['n_entries']} phases relaxed by {source}"
+    return row.get("reference_source") or alone
 
 
 def _crystal_of(document: StructureDoc) -> Crystal:

@@ -40,8 +40,10 @@ class Crystal(BaseModel):
     formation_energy_per_atom: float = Field(
         description="Energy, or at a pressure enthalpy, against the elements (eV/atom)"
     )
-    energy_above_hull: float = Field(description="Distance to the hull (eV/atom)")
-    is_stable: bool = Field(description="Whether it is on the hull")
+    energy_above_hull: float = Field(
+        description="Distance to the hull (eV/atom): of reference compounds where there are any"
+    )
+    is_stable: bool = Field(description="Whether that distance is 0")
     dynamic_stability: str | None = Field(None, description="Verdict of the phonons")
     known: bool | None = Field(
         None, description="Whether it matches a known phase of `known_source`; null: not compared"

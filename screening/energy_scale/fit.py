@@ -123,6 +123,33 @@ def fit_scale(
     }
 
 
+def polymorph_ends(formulas: Sequence[str], truth: Floats, energies: Floats) -> Floats:
+    """Quantiles of the error of a crystal that is put where the potential has it above the lowest.
+
+    Parameters
+    ----------
+    formulas
+        Canonical formulas of n crystals; those with one crystal do not count.
+    truth
+        Formation energies on the scale (eV/atom), shape ``(n,)``.
+    energies
+        The potential's (eV/atom), shape ``(n,)``.
+
+    Returns
+    -------
+    Lower and upper end of the 90 % interval around the energy of the lowest crystal of the formula
+    plus the potential's difference (eV/atom), shape ``(2,)``.
+    """
+    names = np.unique(np.asarray(formulas), return_inverse=True)[1]
+    counts = np.bincount(names)
+    lowest = np.full((2, len(counts)), np.inf)
+    np.minimum.at(lowest[0], names, truth)
+    np.minimum.at(lowest[1], names, energies)
+    errors = (truth - lowest[0, names]) - (energies - lowest[1, names])
+    several = errors[counts[names] > 1]
+    return np.array(_ends(several) if len(several) >= MIN_CLASS else (-PRIOR, PRIOR))
+
+
 def _left_out(
     matrix: Floats,
     targets: Floats,

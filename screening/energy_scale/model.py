@@ -63,7 +63,9 @@ class EnergyScale:
         ``terms`` and ``covariance`` (eV/atom, and its square) of the columns of `term_matrix`;
         ``elements``, the potential's energy of each elemental reference by atomic number (eV/atom,
         NaN where there is none); ``spread``, coefficients of the logarithm of the errors' size;
-        ``quantiles`` ``(classes, 2)``, the ends of intervals in units of that size.
+        ``quantiles`` ``(classes, 2)``, the ends of intervals in units of that size; ``counts``,
+        crystals of the fit by element; ``polymorphs`` ``(2,)``, the ends of intervals around the
+        energy of the lowest crystal of a formula plus the potential's difference (eV/atom).
     ref
         The checkpoint.
     """
@@ -80,6 +82,7 @@ class EnergyScale:
         self.spread = tensors["spread"].astype(np.float64)
         self.quantiles = tensors["quantiles"].astype(np.float64)
         self.counts = tensors["counts"]
+        self.polymorph_ends: tuple[float, float] = tuple(tensors["polymorphs"].tolist())
 
     @classmethod
     def load(cls, engine: str) -> Self:

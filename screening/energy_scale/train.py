@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from screening.checkpoints import Card, save_checkpoint
 from screening.composition import CompositionArray
 from screening.energy_scale.classes import CLASSES, composition_classes
-from screening.energy_scale.fit import fit_scale
+from screening.energy_scale.fit import fit_scale, polymorph_ends
 from screening.energy_scale.labelled import (
     elemental_energies,
     potential_energies,
@@ -170,14 +170,17 @@ def _fit(labelled: Labelled, train: NDArray[np.bool_], seed: int) -> dict[str, N
     """Fit the scale to the rows `train`."""
     change = (labelled.relaxed - labelled.energies)[train]
     relaxed = np.isfinite(change)
-    return fit_scale(
+    formulas = [f for f, used in zip(labelled.formulas, train, strict=True) if used]
+    tensors = fit_scale(
         labelled.compositions[train],
-        [f for f, used in zip(labelled.formulas, train, strict=True) if used],
+        formulas,
         (labelled.energies - labelled.truth)[train],
         labelled.elements,
         relaxation=float(change[relaxed].mean()) if relaxed.any() else 0.0,
         seed=seed,
     )
+    ends = polymorph_ends(formulas, labelled.truth[train], labelled.energies[train])
+    return tensors | {"polymorphs": ends}
 
 
 def _measure(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from screening.schemas.hull import HullDoc, HullEntry
+    from screening.schemas.hull import HullDoc, HullEntry, ReferencePlace
 
 STABLE = 1e-6
 """Largest distance to the hull of a stable entry (eV/atom): rounding only."""
@@ -78,12 +78,20 @@ class Standing:
         Stable phases (entry_id) and their atomic fractions.
     superseded_by
         The material of lower energy that is the same crystal, or the hull that lacks the crystal.
+    reference
+        Its place against reference compounds, where the crystal that replaces it has one.
     """
 
     formation_energy_per_atom: float
     energy_above_hull: float
     decomposition: dict[str, float]
     superseded_by: str
+    reference: ReferencePlace | None = None
+
+    @property
+    def distance(self) -> float:
+        """What decides (eV/atom): the distance to the reference compounds, or to the hull."""
+        return self.reference.energy_above_hull if self.reference else self.energy_above_hull
 
 
 @dataclass
@@ -140,7 +148,10 @@ def revise(
             entry
             for entry in hull.entries
             if "-".join(sorted(entry.composition)) in systems
-            and (entry.energy_above_hull <= max_above_hull or entry.entry_id in described)
+            and (
+                min(entry.energy_above_hull, entry.distance) <= max_above_hull
+                or entry.entry_id in described
+            )
         ]
     )
     absent = [crystal for crystal in crystals if crystal.structure_id not in entry_of]
@@ -155,6 +166,8 @@ def revise(
 def distances(hull: HullDoc, crystals: Sequence[Crystal]) -> dict[str, float]:
     """Compute the distance of each crystal, by its own energy, to a hull of its system.
 
+    It is the distance to the reference compounds where the hull has places against them.
+
     Parameters
     ----------
     hull
@@ -167,10 +180,10 @@ def distances(hull: HullDoc, crystals: Sequence[Crystal]) -> dict[str, float]:
     dict of str to float
         By structure_id (eV/atom).
     """
-    above = {entry.entry_id: entry.energy_above_hull for entry in hull.entries}
+    above = {entry.entry_id: entry.distance for entry in hull.entries}
     standings = revise(hull, set(), crystals, float("-inf")).standings
     return {
-        name: above[name] if name in above else standings[name].energy_above_hull
+        name: above[name] if name in above else standings[name].distance
         for name in (crystal.structure_id for crystal in crystals)
     }
 
@@ -184,7 +197,26 @@ def _beside(crystal: Crystal, entry: HullEntry, pressure: float) -> Standing:
         entry.energy_above_hull + higher,
         entry.decomposition,
         material_id(entry.entry_id),
+        _raised(entry.reference, higher) if entry.reference else None,
     )
+
+
+def _raised(place: ReferencePlace, energy: float) -> ReferencePlace:
+    """Place a crystal that is higher in energy (eV/atom) than another one of its composition."""
+    hull_energy = place.formation_energy_per_atom - place.energy_above_hull
+    formation = place.formation_energy_per_atom + energy
+    low, high = (end + energy for end in place.formation_energy_interval)
+    return place.model_copy(
+        update={
+            "formation_energy_per_atom": formation,
+            "formation_energy_interval": (low, high),
+            "energy_above_hull": max(0.0, formation - hull_energy),
+            "energy_above_hull_interval": (
+                max(0.0, low - hull_energy), max(0.0, high - hull_energy),
+            ),
+            "decomposition_enthalpy": place.decomposition_enthalpy + energy,
+        }
+    )  # fmt: skip
 
 
 def _outside(hull: HullDoc, crystals: Sequence[Crystal]) -> dict[str, Standing]:

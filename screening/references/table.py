@@ -13,9 +13,11 @@ from screening.checkpoints import checkpoint_ref, load_checkpoint
 from screening.composition import CompositionArray
 from screening.elements import atomic_number, symbols
 from screening.errors import CheckpointError
+from screening.schemas import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -49,6 +51,8 @@ class ReferenceTable:
         Name of the scale of all energies.
     date
         What state of the sources this is.
+    created
+        When the table was made (UTC).
     ref
         The checkpoint.
     """
@@ -59,6 +63,7 @@ class ReferenceTable:
     sources: tuple[str, ...]
     scale: str
     date: str
+    created: datetime
     ref: CheckpointRef
     _systems: dict[frozenset[int], tuple[int, int]] = field(init=False, repr=False, compare=False)
 
@@ -95,11 +100,16 @@ class ReferenceTable:
                 f"checkpoint {name!r} is {checkpoint.card.model}, not a table of reference "
                 f"energies ({TABLE_CLASS})"
             )
-        return cls.unpack(checkpoint.card.arguments, checkpoint.tensors, checkpoint.card.ref())
+        card = checkpoint.card
+        return cls.unpack(card.arguments, checkpoint.tensors, card.ref(), card.created)
 
     @classmethod
     def unpack(
-        cls, arguments: dict[str, Any], tensors: dict[str, NDArray[Any]], ref: CheckpointRef
+        cls,
+        arguments: dict[str, Any],
+        tensors: dict[str, NDArray[Any]],
+        ref: CheckpointRef,
+        created: datetime | None = None,
     ) -> Self:
         """Make a table from the arguments and tensors of a checkpoint."""
         lengths = tensors["lengths"]
@@ -115,6 +125,7 @@ class ReferenceTable:
             tuple(arguments["sources"]),
             str(arguments["scale"]),
             str(arguments["date"]),
+            created or utc_now(),
             ref,
         )
 

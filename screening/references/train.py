@@ -194,7 +194,7 @@ def known_hull(path: Path) -> dict[str, float]:
 def measure_map(
     source: dict[str, float], target: dict[str, float], fraction: float, seed: int
 ) -> dict[str, Any]:
-    """Residuals of compounds that a map was not fitted to, without and with it (eV/atom)."""
+    """Measure the residuals (eV/atom) of a map on compounds that it was not fitted to."""
     shared = [name for name in source if name in target]
     test = held_out(shared, fraction=fraction, seed=seed)
     fitted = {name for name, out in zip(shared, test, strict=True) if not out}

@@ -26,6 +26,43 @@ class ReferenceSource(Document):
     )
 
 
+class ReferencePlace(Document):
+    """A crystal on the scale of DFT, against a table of reference compounds."""
+
+    formation_energy_per_atom: float = Field(
+        description="Formation energy on the scale that the reference source names (eV/atom)"
+    )
+    formation_energy_interval: tuple[float, float] = Field(
+        description="Conformal 90 % interval of it (eV/atom)"
+    )
+    energy_above_hull: float = Field(
+        description="Distance to the hull of the reference compounds and the relaxed phases "
+        "(eV/atom), 0 when stable"
+    )
+    energy_above_hull_interval: tuple[float, float] = Field(
+        description="The distance at the ends of the interval (eV/atom)"
+    )
+    decomposition_enthalpy: float = Field(
+        description="Energy minus that of the other compounds that it would decompose to "
+        "(eV/atom): negative when stable, how far below their hull"
+    )
+    decomposes_to: dict[str, float] = Field(
+        default_factory=dict, description="Formulas of these compounds, atomic fractions"
+    )
+    composition_known: bool = Field(description="Whether the table lists the composition")
+    from_table: bool = Field(
+        description="Whether the energy is that of the composition in the table, plus what the "
+        "potential says the crystal is above the lowest of its formula"
+    )
+    n_references: int = Field(
+        description="Compounds of the table in the system of the crystal and its subsystems"
+    )
+    systems_without_reference: list[str] = Field(
+        default_factory=list,
+        description="Binary and ternary systems of its elements with no compound in the table",
+    )
+
+
 class HullEntry(Document):
     """One phase on, or above, the hull."""
 
@@ -59,6 +96,14 @@ class HullEntry(Document):
         default_factory=list,
         description="Members that are elements, known phases or imported structures",
     )
+    reference: ReferencePlace | None = Field(
+        None, description="Its place against reference compounds, on the scale of DFT"
+    )
+
+    @property
+    def distance(self) -> float:
+        """What decides (eV/atom): the distance to the reference compounds, or to this hull."""
+        return self.reference.energy_above_hull if self.reference else self.energy_above_hull
 
 
 class HullDoc(Document):
@@ -83,6 +128,11 @@ class HullDoc(Document):
     )
     searched: list[ReferenceSource] = Field(
         default_factory=list, description="Sources that were searched for known phases"
+    )
+    reference_source: str | None = Field(
+        None,
+        description="Ground of the places against reference compounds: energies, scale, table, "
+        "date; None where there are none",
     )
     created: datetime = Field(
         default_factory=utc_now, description="When its entries were listed (UTC)"

@@ -6,8 +6,21 @@ from typing import Any
 from pydantic import Field
 
 from screening.schemas.base import Document, utc_now
-from screening.schemas.hull import ReferenceSource
+from screening.schemas.hull import ReferencePlace, ReferenceSource
 from screening.schemas.structure import OriginDoc, SpaceGroupDoc
+
+
+class SelfConsistentPlace(Document):
+    """A crystal on the hull of the relaxed phases alone, all energies by one engine."""
+
+    formation_energy_per_atom: float = Field(
+        description="Energy, or at a pressure enthalpy, against the relaxed elements (eV/atom)"
+    )
+    energy_above_hull: float = Field(description="Distance to the hull of relaxed phases (eV/atom)")
+    is_stable: bool = Field(description="Whether it is on that hull")
+    decomposes_to: dict[str, float] = Field(
+        default_factory=dict, description="Formulas of the competing phases, atomic fractions"
+    )
 
 
 class MaterialDoc(Document):
@@ -39,13 +52,23 @@ class MaterialDoc(Document):
         None, description="Energy and pressure times volume (eV/atom)"
     )
     formation_energy_per_atom: float = Field(
-        description="Energy, or at a pressure enthalpy, against the elements (eV/atom)"
+        description="Against the elements (eV/atom): on the scale of DFT where `reference` is "
+        "there; else by the engine alone, at a pressure the enthalpy"
     )
     energy_above_hull: float = Field(
-        description="Distance to the hull, of enthalpies at a pressure (eV/atom)"
+        description="Distance to the hull (eV/atom): of reference compounds and relaxed phases on "
+        "the scale of DFT where `reference` is there; else of the relaxed phases by the engine, at "
+        "a pressure of enthalpies"
     )
-    is_stable: bool = Field(
-        description="Whether it is on the hull named by hull_id; false once it is superseded"
+    is_stable: bool = Field(description="Whether that distance is 0; false once it is superseded")
+    reference: ReferencePlace | None = Field(
+        None, description="Its place against reference compounds, with intervals and completeness"
+    )
+    reference_source: str | None = Field(
+        None, description="Ground of that place: energies, scale, table of compounds, date"
+    )
+    self_consistent: SelfConsistentPlace | None = Field(
+        None, description="Its place among the relaxed phases alone, by the engine's own energies"
     )
     superseded_by: str | None = Field(
         None,
@@ -59,8 +82,8 @@ class MaterialDoc(Document):
     )
     n_references: int | None = Field(
         None,
-        description="Reference compounds that the hull has in the system of this crystal and its "
-        "subsystems; None in older documents",
+        description="Reference compounds of the hull that `energy_above_hull` is the distance to, "
+        "in the system of this crystal and its subsystems; None in older documents",
     )
     systems_without_reference: list[str] = Field(
         default_factory=list,

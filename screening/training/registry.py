@@ -40,6 +40,7 @@ EVALUATORS = {
     "generation": "screening.generation.evaluate:evaluate_generation",
     "generators": "screening.evaluation.generators.evaluate:evaluate_generators",
     "energy": "screening.energy.evaluate:evaluate_energy",
+    "references": "screening.references.evaluate:evaluate_references",
     "symmetry": "screening.symmetry.evaluate:evaluate_symmetry",
     "structures": "screening.evaluation.prototypes:evaluate_structures",
     "stability": "screening.evaluation.stability.evaluate:evaluate_stability",

@@ -8,12 +8,13 @@ from screening.composition import CompositionArray
 from screening.elements import MAX_Z, atomic_number, column
 from screening.energy_scale import energy_scale, formation_energies
 from screening.energy_scale.classes import CLASSES, composition_classes
-from screening.energy_scale.fit import fit_scale, fit_terms
+from screening.energy_scale.fit import fit_scale, fit_terms, polymorph_ends
 from screening.energy_scale.model import PREFIX, EnergyScale
 from screening.energy_scale.terms import term_matrix, term_names
 from screening.errors import CheckpointError, InputError
 from screening.schemas import CheckpointRef
 
+ENDS = {"polymorphs": np.array([-0.01, 0.01])}
 REF = CheckpointRef(name="scale-test", version="1", sha256="")
 SCALES = sorted(name for name in bundled_names() if name.startswith(PREFIX))
 
@@ -82,7 +83,7 @@ def fitted(n=1500):
         targets,
         elements,
     )
-    return EnergyScale({"engine": "test", "scale": "MP2020"}, tensors, REF), truth
+    return EnergyScale({"engine": "test", "scale": "MP2020"}, tensors | ENDS, REF), truth
 
 
 def test_intervals_cover_new_crystals_and_are_wider_where_errors_are():
@@ -115,7 +116,7 @@ def test_relaxation_moves_compounds_but_not_elements():
         tensors = fit_scale(
             compositions, compositions.formulas(), targets, elements, relaxation=relaxation
         )
-        scale = EnergyScale({"engine": "test", "scale": "MP2020"}, tensors, REF)
+        scale = EnergyScale({"engine": "test", "scale": "MP2020"}, tensors | ENDS, REF)
         values.append(scale.formation_energies(pair, [-4.0, -2.0]).values)
     assert values[1] - values[0] == pytest.approx([0.01, 0.0])
 
@@ -160,3 +161,14 @@ def test_f_elements_and_anions_make_classes():
         "metals with f elements", "oxide",
     ]  # fmt: skip
     assert np.isfinite(column("pymatgen_electronegativity")[atomic_number("La")])
+
+
+def test_polymorphs_are_as_far_apart_as_the_potential_says_but_for_its_error():
+    rng = np.random.default_rng(0)
+    formulas = [f"LiO{k % 200 + 1}" for k in range(600)] + ["NaCl", "KCl"]
+    truth = rng.normal(-1.0, 0.1, len(formulas))
+    exact = polymorph_ends(formulas, truth, truth - 5.0)
+    assert exact == pytest.approx([0.0, 0.0], abs=1e-9)
+    low, high = polymorph_ends(formulas, truth, truth + rng.normal(0, 0.01, len(formulas)))
+    assert -0.05 < low < 0 < high < 0.05
+    assert polymorph_ends(["NaCl"] * 99, truth[:99], truth[:99]) == pytest.approx([-0.3, 0.3])
