@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import reference_tables
 from cli.formatting import console, errors, show
 from cli.progress import stage_bars
 from cli.types import CsvFlag, JsonFlag, Quiet
@@ -21,6 +22,7 @@ SHOWN = 20
 """Structures and files that are listed one by one."""
 
 group = typer.Typer(help="Competing phases of the hulls.", no_args_is_help=True)
+reference_tables.register(group)
 Chemsys = Annotated[
     str | None, typer.Option("--chemsys", help="Chemical system for mp and optimade: Li-Mn-S.")
 ]

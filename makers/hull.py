@@ -43,7 +43,7 @@ class HullMaker(EngineMaker):
         What counts as a discovery: at most this far above the hull (eV/atom).
     reference
         Table of reference compounds with DFT energies that every crystal is compared with, too:
-        ``bundled``, the name of a table of the user's (`screening references import --table`), or
+        ``bundled``, the name of a table of the user's (`screening references table`), or
         ``own`` for none. Only energies of an engine whose scale is known are compared.
     """
 
@@ -122,7 +122,7 @@ class DftHullMaker(HullMaker):
     """Build the hull of everything that was relaxed by DFT, with energies of one source."""
 
     name: str = "dft hull"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     stage: ClassVar[Stage] = Stage.VALIDATION
     of: ClassVar[StructureStage] = StructureStage.DFT
 
