@@ -53,13 +53,15 @@ def fit_terms(matrix: Floats, targets: Floats, *, prior: float = PRIOR) -> tuple
     covariance
         Of the terms, shape ``(t, t)``.
     """
-    weights = np.ones(len(targets))
+    weights: Floats = np.ones(len(targets))
     scale = max(float(np.std(targets)), FLOOR)
-    identity = np.eye(matrix.shape[1])
-    terms, inverse = np.zeros(matrix.shape[1]), identity
+    identity: Floats = np.eye(matrix.shape[1])
+    terms: Floats = np.zeros(matrix.shape[1])
+    inverse: Floats = identity
     for _ in range(20):  # converges to 0.1 meV within about ten rounds
         weighted = matrix * weights[:, None]
-        inverse = np.linalg.inv(weighted.T @ matrix + (scale / prior) ** 2 * identity)
+        precision = weighted.T @ matrix + (scale / prior) ** 2 * identity
+        inverse = np.asarray(np.linalg.inv(precision), dtype=np.float64)
         terms = inverse @ (weighted.T @ targets)
         residuals = np.abs(targets - matrix @ terms)
         scale = max(1.4826 * float(np.median(residuals)), FLOOR)
@@ -173,10 +175,10 @@ def _fit_spread(compositions: CompositionArray, residuals: Floats) -> Floats:
     """Fit the logarithm of the size of residuals by ridge regression, its constant free."""
     matrix = spread_matrix(compositions)
     logarithm = np.log(np.maximum(np.abs(residuals), FLOOR))
-    penalty = SPREAD_RIDGE * np.eye(matrix.shape[1])
+    penalty: Floats = SPREAD_RIDGE * np.eye(matrix.shape[1])
     penalty[0, 0] = 0.0
-    spread: Floats = np.linalg.solve(matrix.T @ matrix + penalty, matrix.T @ logarithm)
-    return spread
+    spread = np.linalg.solve(matrix.T @ matrix + penalty, matrix.T @ logarithm)
+    return np.asarray(spread, dtype=np.float64)
 
 
 def _quantiles(ratios: Floats, classes: NDArray[np.int64]) -> Floats:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+    from pymatgen.core import Structure
 
     from screening.engines import Engine
 
@@ -58,7 +59,8 @@ def read_labelled(path: Path, sample: int | None, seed: int) -> pd.DataFrame:
         raise InputError(f"{path} has no row with a finite formation_energy_per_atom")
     if sample is not None and sample < len(table):
         table = table.sample(n=sample, random_state=seed)
-    return table.assign(formula=canonical_formulas(table["formula"].tolist()))
+    canonical: pd.DataFrame = table.assign(formula=canonical_formulas(table["formula"].tolist()))
+    return canonical
 
 
 def row_crystals(table: pd.DataFrame) -> list[Crystal]:
@@ -128,7 +130,7 @@ def elemental_energies(engine: Engine, state: Path) -> NDArray[np.float64]:
     Shape ``(MAX_Z + 1,)``; NaN for an element without a reference structure, or that the
     potential does not know.
     """
-    structures = {}
+    structures: dict[str, Structure] = {}
     for symbol in symbols()[1:]:
         try:
             structures |= elemental_structures([symbol])
