@@ -45,7 +45,7 @@ REFERENCES = [
 
 
 class EnergyScaleOptions(BaseModel):
-    """What is fitted, and on what."""
+    """Hyperparameters of the fit."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,7 +60,7 @@ class EnergyScaleOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Labelled:
-    """What the fit is made of.
+    """Labelled crystals with their energies.
 
     Attributes
     ----------

@@ -41,9 +41,9 @@ def extend_table(
         Parquet with the columns ``formula`` and ``formation_energy_per_atom`` (eV/atom), on the
         scale of `base`. Where both list a composition, the file counts.
     folder
-        Where the table is written; its name is that of the folder.
+        Folder of the table, which takes its name from it.
     date
-        What state of the source the file is.
+        State of the source, such as a year.
     scale
         Name of the scale of the file, which must be that of `base`.
     origin, licence

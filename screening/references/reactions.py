@@ -61,9 +61,9 @@ def reaction(
     table
         Formation energies of the precursors, and of the product if `energy` is left out.
     product
-        What is made.
+        The compound to be made.
     precursors
-        What it is made of; left out: the elements.
+        Compounds to start from; left out: the elements.
     energy
         Formation energy of the product on the scale of the table (eV/atom).
 

@@ -50,7 +50,7 @@ class ReferenceTable:
     scale
         Name of the scale of all energies.
     date
-        What state of the sources this is.
+        State of the sources, such as a year.
     created
         When the table was made (UTC).
     ref

@@ -45,7 +45,7 @@ Crystals = dict[str, list[float]]
 
 
 class ReferencesOptions(BaseModel):
-    """What the table says of itself."""
+    """Names and dates of the table."""
 
     model_config = ConfigDict(extra="forbid")
 
