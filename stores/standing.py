@@ -163,27 +163,6 @@ def known_fields(phases: list[str], searched: Sequence[ReferenceSource]) -> dict
     }
 
 
-def ground_of_distances(database: Database, source: str, chemsys: str) -> str | None:
-    """Say what the distances to the newest hull of a system are distances to; None without a hull.
-
-    Parameters
-    ----------
-    database
-        The database.
-    source
-        Source of the energies, with the pressure where there is one.
-    chemsys
-        Chemical system.
-    """
-    newest = newest_hull(hulls_of_source(database, source), chemsys)
-    if newest is None:
-        return None
-    query = {"hull_id": newest.hull_id}
-    row = next(database.rows("hulls", query, ["reference_source", "n_entries"]))
-    alone = f"{row['n_entries']} phases relaxed by {source}"
-    return row.get("reference_source") or alone
-
-
 def _crystal_of(document: StructureDoc) -> Crystal:
     phase = PhaseEntry.from_structures([document])
     return Crystal(phase.entry_id, phase.composition, phase.ranking_energy)
