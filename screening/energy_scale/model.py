@@ -65,7 +65,8 @@ class EnergyScale:
         NaN where there is none); ``spread``, coefficients of the logarithm of the errors' size;
         ``quantiles`` ``(classes, 2)``, the ends of intervals in units of that size; ``counts``,
         crystals of the fit by element; ``polymorphs`` ``(2,)``, the ends of intervals around the
-        energy of the lowest crystal of a formula plus the potential's difference (eV/atom).
+        energy of the lowest crystal of a formula plus the potential's difference (eV/atom), if
+        they were measured.
     ref
         The checkpoint.
     """
@@ -82,7 +83,8 @@ class EnergyScale:
         self.spread = tensors["spread"].astype(np.float64)
         self.quantiles = tensors["quantiles"].astype(np.float64)
         self.counts = tensors["counts"]
-        self.polymorph_ends: tuple[float, float] = tuple(tensors["polymorphs"].tolist())
+        ends = tensors.get("polymorphs")
+        self.polymorph_ends = None if ends is None else (float(ends[0]), float(ends[1]))
 
     @classmethod
     def load(cls, engine: str) -> Self:

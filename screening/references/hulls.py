@@ -207,8 +207,9 @@ def _with_table(
         if known is None or not lowest.lower <= known <= lowest.upper:
             result += group
             continue
-        below, above = scale.polymorph_ends
         for crystal in group:
+            ends = crystal.lower - crystal.energy, crystal.upper - crystal.energy
+            below, above = scale.polymorph_ends or ends
             energy = known + (crystal.energy - lowest.energy)
             result.append(
                 replace(
