@@ -23,7 +23,6 @@ from pydantic import Field
 from db_config import get_settings
 from makers.fields import check_fields, identity_fields
 from screening.checkpoints import checkpoint_ref, set_checkpoint_folder
-from screening.engines.potentials import set_potential_folder
 from screening.errors import ScreeningError
 from screening.identity import content_hash
 from screening.progress import report, task_scope
@@ -129,7 +128,6 @@ class StageMaker(Maker):
 
     def __post_init__(self) -> None:
         """Check the fields, also of Makers that come out of a database, and fill the empty ones."""
-        set_potential_folder(get_settings().potentials)
         check_fields(self)
         self.empty = frozenset(name for name in self.inherited if getattr(self, name) is None)
         for name in self.empty:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from db_config import get_settings
 from makers.base import Inherited, StageMaker
 from screening.engines import engine_id
+from screening.engines.potentials import set_potential_folder
 
 
 def engine_spec(engine: str, options: dict[str, Any]) -> str | dict[str, Any]:
@@ -38,7 +40,8 @@ class EngineMaker(StageMaker):
     engine_options: dict[str, Any] | None = None
 
     def engine_spec(self) -> str | dict[str, Any]:
-        """Name the engine with the keyword arguments of its calculator."""
+        """Name the engine with its keyword arguments; its weights are those of this machine."""
+        set_potential_folder(get_settings().potentials)
         return engine_spec(self.engine or "", self.engine_options or {})
 
     def engine_name(self) -> str:

@@ -61,7 +61,10 @@ def structure_fates(database: Database, campaign_id: str) -> Fates:
     window = campaign_window(database, campaign_id)
     ends, compared = _crystals(database, campaign_id, window), _has_hull(database, campaign_id)
     members: dict[Fate, set[str]] = {}
-    for row in _rows(database, ids):
+    rows = list(_rows(database, ids))
+    # a saddle that was relaxed again is a crystal, but not where a structure ended: its child is
+    left_again = {row.get("parent_id") for row in rows}
+    for row in rows:
         name = row["structure_id"]
         if row.get("state") == State.FAILED:
             fate = Fate.FAILED
@@ -70,6 +73,8 @@ def structure_fates(database: Database, campaign_id: str) -> Fates:
             members.setdefault(fate, set()).add(crystal)
         else:
             fate = Fate.ABOVE if compared else Fate.OPEN
+        if name in left_again:
+            continue
         methods = sorted(
             {
                 origin["method"]
@@ -137,4 +142,6 @@ def _rows(database: Database, ids: Counter[str]) -> Iterator[dict[str, Any]]:
     names = list(ids)
     for start in range(0, len(names), CHUNK):
         query = {"structure_id": {"$in": names[start : start + CHUNK]}}
-        yield from database.rows("structures", query, ["structure_id", "state", *ORIGINS])
+        yield from database.rows(
+            "structures", query, ["structure_id", "parent_id", "state", *ORIGINS]
+        )
