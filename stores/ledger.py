@@ -241,5 +241,7 @@ def stale_tasks(database: Database) -> list[str]:
 
 def _without_secrets(summary: dict[str, Any]) -> dict[str, Any]:
     """Hide secrets in the reasons of a summary: they may be texts of foreign exceptions."""
-    reasons = summary.get("reasons") or {}
+    reasons = summary.get("reasons")
+    if not reasons:
+        return summary
     return {**summary, "reasons": {mask_secrets(reason): n for reason, n in reasons.items()}}

@@ -14,7 +14,7 @@ PROMISES = {
     "hull": ["rock salt", "0.040 eV/atom above the hull"],
     "generate_compositions": ["Na2FeS2: charges balance", "Na3S: charges do not balance"],
     "campaign": ["sodium-chloride is finished", "NaCl"],
-    "predict_formula": ["Fm-3m", "prototypes, rank 1"],
+    "predict_formula": ["Fm-3m", "prototypes, rank "],
 }
 
 

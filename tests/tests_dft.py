@@ -78,8 +78,11 @@ def campaign(database, alloys, chemsys, **validation):
     documents += [alloy(*one) for one in alloys]
     database.upsert(documents)
     database.upsert(_candidate(maker.campaign_id, one) for one in documents[-len(alloys) :])
-    relax = RelaxMaker(engine="emt").make([one.structure_id for one in documents])
-    run_flow(relax, database)
+    names = [document.structure_id for document in documents]
+    elements, candidates = names[: -len(alloys)], names[-len(alloys) :]
+    relax = RelaxMaker(engine="emt")
+    run_flow(relax.make(elements, maker.campaign_id, counted=False), database)
+    run_flow(relax.make(candidates, maker.campaign_id), database)
     hull = HullMaker(engine="emt", max_above_hull=1.0).make(chemsys, maker.campaign_id)
     run_flow(hull, database)
     (row,) = database.rows("hulls", {}, ["hull_id"])

@@ -129,15 +129,17 @@ def test_stages_are_ordered():
 
 @pytest.mark.parametrize(
     ("until", "listed"),
-    [("candidates", "candidates"), ("relax", "candidates"), ("hull", "materials"),
-     ("validation", "materials")],
+    [("candidates", "candidates"), ("relax", "candidates"), ("hull", "crystals"),
+     ("validation", "crystals")],
 )  # fmt: skip
 def test_what_is_shown_at_the_end_of_a_campaign(monkeypatch, until, listed):
     asked = []
     monkeypatch.setattr(summary, "show", lambda *_, **__: None)
     monkeypatch.setattr(summary, "console", SimpleNamespace(print=lambda *_, **__: None))
-    found = SimpleNamespace(rows=[])
-    monkeypatch.setattr(summary, "find", lambda *_, **__: asked.append("materials") or found)
+    monkeypatch.setattr(
+        summary, "campaign_crystals", lambda *_, **__: asked.append("crystals") or []
+    )
+    monkeypatch.setattr(summary, "reasons_without_hull", lambda *_, **__: [])
     database = SimpleNamespace(rows=lambda name, *_, **__: asked.append(name) or iter(()))
     document = SimpleNamespace(
         funnel={}, name="x", campaign_id="c", config=CampaignMaker(until=until).config()

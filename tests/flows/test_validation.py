@@ -287,7 +287,7 @@ def test_a_vasp_that_dies_is_a_failed_task_that_is_tried_again(ready, vasp):
     vasp.set(faults="killed@*")
     (task,) = run_alone(ready, name)
     assert task.state == "failed"
-    assert "VASP left no result" in task.attempts[-1].error
+    assert "DFT left no result" in task.attempts[-1].error
     assert "relax 1" in task.attempts[-1].error
     assert not dft_structures(ready)
     vasp.set(faults="")
