@@ -14,13 +14,14 @@ from cli.formatting import (
     print_json,
     show,
 )
-from screening.schemas import Stage
+from screening.schemas import StabilityVerdict, Stage
 from stores.queries.documents import (
     campaign_funnel,
     failed_tasks,
     task_states,
 )
 from stores.queries.record import campaign_crystals, reasons_without_hull
+from stores.queries.stabilities import newest_stabilities
 
 if TYPE_CHECKING:
     from screening.schemas import CampaignDoc
@@ -100,11 +101,14 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
     for row in crystals:
         first = best.setdefault(row["formula_pretty"], {**material_row(row), "others": -1})
         first["others"] += 1
-    rows = list(best.values())[:limit]
+    judged = newest_stabilities(database, best)
+    rows = _most_probable(best, judged)[:limit]
     if rows:
         columns = {**material_columns(rows), "others": "others"}
+        if judged:
+            columns |= {"p_on_hull": "P(on the hull)", "verdict": "verdict"}
         show(rows, columns, title="best crystal of each formula")
-    for line in material_notes(rows):
+    for line in [*material_notes(rows), *_grounds(judged)]:
         console.print(line, markup=False, highlight=False)
     formulas = {row["formula_pretty"] for row in near}
     console.print(
@@ -114,6 +118,38 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
         console.print(
             "no crystal came near the hull: widen the space, or raise hull.max_above_hull"
         )
+
+
+def _most_probable(
+    best: dict[str, dict[str, Any]], judged: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Order the best crystal of each formula: the most probable formulas first, then by distance.
+
+    A hull alone cannot order them: every stable phase is at 0, and the energies of one potential
+    are too low for many phases that nobody has made.
+    """
+    for formula, row in best.items():
+        stability = judged.get(formula)
+        if stability is not None:
+            row["p_on_hull"] = round(stability["probability"]["on_hull"], 2)
+            row["verdict"] = StabilityVerdict(stability["verdict"]).words
+    return sorted(
+        best.values(),
+        key=lambda row: (
+            row.get("verdict") != StabilityVerdict.STABLE.words,
+            -row.get("p_on_hull", -1.0),
+            row["energy_above_hull"],
+        ),
+    )
+
+
+def _grounds(judged: dict[str, dict[str, Any]]) -> list[str]:
+    """Say what probabilities and verdicts rest on."""
+    return [
+        f"P(on the hull): probability that DFT puts it on the hull of {reference}; the "
+        "verdict on a compound that it lists is its DFT distance"
+        for reference in sorted({row["reference"] for row in judged.values()})
+    ]
 
 
 def _print_candidates(database: Database, campaign: CampaignDoc, limit: int) -> None:
