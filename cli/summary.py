@@ -147,7 +147,8 @@ def _grounds(judged: dict[str, dict[str, Any]]) -> list[str]:
     """Say what probabilities and verdicts rest on."""
     return [
         f"P(on the hull): probability that DFT puts it on the hull of {reference}; the "
-        "verdict on a compound that it lists is its DFT distance"
+        "verdict on a compound that it lists is its DFT distance. E_form and E_hull are on the "
+        "scale of that table where the potential has an energy scale"
         for reference in sorted({row["reference"] for row in judged.values()})
     ]
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 HULL_FIELDS = ("hull_id", "chemsys", "energy_source", "created")
 ENTRY_FIELDS = (
     "entry_id", "formula", "energy_per_atom", "enthalpy_per_atom", "formation_energy_per_atom",
-    "energy_above_hull", "members",
+    "energy_above_hull", "members", "reference.energy_above_hull",
+    "reference.formation_energy_per_atom",
 )  # fmt: skip
 
 STRUCTURE_FIELDS = (
@@ -60,8 +61,13 @@ class PlacedCrystal:
 
     @property
     def energy_above_hull(self) -> float:
-        """Distance of the lowest structure to the hull (eV/atom)."""
-        return float(self.entry["energy_above_hull"])
+        """Distance of the lowest structure (eV/atom), to the reference compounds or the hull."""
+        return float(self.headline["energy_above_hull"])
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        """Formation energy and distance as in `materials`: on the scale of DFT where it is."""
+        return self.entry.get("reference") or self.entry
 
 
 def own_hulls(database: Database, campaign_id: str) -> dict[str, dict[str, Any]]:
@@ -137,8 +143,8 @@ def _row(
         "symmetry": lowest["symmetry"],
         "nsites": lowest["nsites"],
         "energy_source": crystal.energy_source,
-        "formation_energy_per_atom": entry["formation_energy_per_atom"] + higher,
-        "energy_above_hull": entry["energy_above_hull"] + higher,
+        "formation_energy_per_atom": crystal.headline["formation_energy_per_atom"] + higher,
+        "energy_above_hull": crystal.energy_above_hull + higher,
         **pressure,
     }
 
