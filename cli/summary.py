@@ -21,7 +21,7 @@ from stores.queries.documents import (
     task_states,
 )
 from stores.queries.record import campaign_crystals, reasons_without_hull
-from stores.queries.stabilities import newest_stabilities
+from stores.queries.stabilities import campaign_stabilities
 
 if TYPE_CHECKING:
     from screening.schemas import CampaignDoc
@@ -101,7 +101,9 @@ def print_campaign(database: Database, campaign: CampaignDoc, limit: int = 20) -
     for row in crystals:
         first = best.setdefault(row["formula_pretty"], {**material_row(row), "others": -1})
         first["others"] += 1
-    judged = newest_stabilities(database, best)
+    # probabilities are of ambient pressure: beside enthalpies they would mean nothing
+    under_pressure = any(row.get("pressure") for row in crystals)
+    judged = {} if under_pressure else campaign_stabilities(database, campaign.campaign_id)
     rows = _most_probable(best, judged)[:limit]
     if rows:
         columns = {**material_columns(rows), "others": "others"}
@@ -132,11 +134,13 @@ def _most_probable(
         stability = judged.get(formula)
         if stability is not None:
             row["p_on_hull"] = round(stability["probability"]["on_hull"], 2)
-            row["verdict"] = StabilityVerdict(stability["verdict"]).words
+            verdict = StabilityVerdict(stability["verdict"])
+            row["verdict"] = verdict.worded(stability["verdict_by"])
+            row["stable"] = verdict is StabilityVerdict.STABLE
     return sorted(
         best.values(),
         key=lambda row: (
-            row.get("verdict") != StabilityVerdict.STABLE.words,
+            not row.get("stable"),
             -row.get("p_on_hull", -1.0),
             row["energy_above_hull"],
         ),

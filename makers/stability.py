@@ -103,7 +103,7 @@ class StabilityMaker(StageMaker):
             parents = [p.structure_id for p in proposals if p.structure_id]
             outcome.add(document, parents)
             outcome.ids.append(document.stability_id)
-            outcome.count(document.verdict.words)
+            outcome.count(document.verdict.worded(document.verdict_by))
             outcome.n_out += document.probability.on_hull >= DECIDED
         return outcome
 

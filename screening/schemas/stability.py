@@ -6,6 +6,9 @@ from pydantic import Field
 
 from screening.schemas.base import CheckpointRef, Document, Provenance
 
+BY_DFT, BY_PROBABILITY = "DFT of the known compound", "probability"
+"""Grounds of a verdict."""
+
 
 class StabilityVerdict(StrEnum):
     """The verdict that probabilities and distances together give."""
@@ -16,10 +19,14 @@ class StabilityVerdict(StrEnum):
     UNSTABLE = "unstable"
     STRUCTURE_NOT_FOUND = "structure_not_found"
 
-    @property
-    def words(self) -> str:
-        """The verdict as a reader sees it."""
-        return _WORDS[self]
+    def worded(self, ground: str) -> str:
+        """Write the verdict for a reader: likely, or in DFT where that is its ground.
+
+        >>> StabilityVerdict.STABLE.worded(BY_PROBABILITY), StabilityVerdict.STABLE.worded(BY_DFT)
+        ('likely stable', 'stable in DFT')
+        """
+        words = _WORDS[self]
+        return words.removeprefix("likely ") + " in DFT" if ground == BY_DFT else words
 
 
 _WORDS = {

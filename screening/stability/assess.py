@@ -12,6 +12,8 @@ from screening.composition import chemical_system, pretty_formula
 from screening.energy_scale import energy_scale
 from screening.identity import make_id
 from screening.schemas.stability import (
+    BY_DFT,
+    BY_PROBABILITY,
     HullDistance,
     StabilityDoc,
     StabilityProbability,
@@ -31,7 +33,6 @@ Floats = NDArray[np.float64]
 
 DECIDED = 0.5
 """Probability from which a composition is called stable (or near the hull)."""
-BY_DFT, BY_PROBABILITY = "DFT of the known compound", "probability"
 EVIDENCE = {
     "composition": "composition",
     "structures": "composition and relaxed structures",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from screening.schemas.stability import LadderDoc, Rung, RungState
-from screening.stability.assess import BY_DFT, DECIDED
+from screening.schemas.stability import BY_DFT, LadderDoc, Rung, RungState
+from screening.stability.assess import DECIDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,9 +74,7 @@ def _line(rungs: Sequence[Rung], stability: StabilityDoc) -> str:
         if known_distance is None
         else f"known, {known_distance:.3f} eV/atom above the hull (DFT)"
     )
-    words = stability.verdict.words
-    if stability.verdict_by == BY_DFT:
-        words = words.removeprefix("likely ") + " in DFT"
+    words = stability.verdict.worded(stability.verdict_by)
     return (
         f"{stability.formula}: {words}, "
         f"P(on the hull) = {stability.probability.on_hull:.2f}; {state}; {new}"

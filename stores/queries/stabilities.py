@@ -1,33 +1,28 @@
-"""Newest probabilities of stability, by composition."""
+"""Probabilities of stability that a campaign has found, by composition."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from screening.schemas import Stage
+from stores.membership import produced_by
 from stores.queries.criteria import any_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from stores.database import Database
 
-FIELDS = ("formula", "probability.on_hull", "verdict", "verdict_by", "reference", "evidence")
+FIELDS = ("formula", "probability.on_hull", "verdict", "verdict_by", "reference")
 
 
-def newest_stabilities(database: Database, formulas: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Read the newest probability of each composition.
-
-    Parameters
-    ----------
-    database
-        Database.
-    formulas
-        Reduced formulas.
+def campaign_stabilities(database: Database, campaign_id: str) -> dict[str, dict[str, Any]]:
+    """Read the probabilities that a campaign's own tasks have given, the newest of each formula.
 
     Returns
     -------
-    Formula -> fields of its newest StabilityDoc; compositions that nobody has judged are left out.
+    Formula -> fields of its StabilityDoc.
     """
-    query = any_of("formula", sorted(set(formulas)))
+    query = any_of(
+        "stability_id", produced_by(database, campaign_id, Stage.STABILITY, counted=False)
+    )
     rows = database.rows("stabilities", query, FIELDS, sort={"provenance.ended": 1})
     return {row["formula"]: row for row in rows}

@@ -6,6 +6,7 @@ import pytest
 
 from cli import formatting, summary
 from flows.campaign import CampaignMaker
+from screening.schemas.stability import BY_DFT, BY_PROBABILITY
 
 
 def crystal(formula, distance):
@@ -16,8 +17,11 @@ def crystal(formula, distance):
     }  # fmt: skip
 
 
-def judged(p, verdict):
-    return {"probability": {"on_hull": p}, "verdict": verdict, "reference": "compounds of 2026"}
+def judged(p, verdict, ground=BY_PROBABILITY):
+    return {
+        "probability": {"on_hull": p}, "verdict": verdict, "verdict_by": ground,
+        "reference": "compounds of 2026",
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -25,7 +29,7 @@ def lines(monkeypatch, capsys):
     def run(crystals, stabilities):
         monkeypatch.setattr(formatting.console, "_width", 220)
         monkeypatch.setattr(summary, "campaign_crystals", lambda *_: crystals)
-        monkeypatch.setattr(summary, "newest_stabilities", lambda *_: stabilities)
+        monkeypatch.setattr(summary, "campaign_stabilities", lambda *_: stabilities)
         config = CampaignMaker(until="hull").config()
         document = SimpleNamespace(funnel={}, name="x", campaign_id="c", config=config)
         summary.print_campaign(None, document)
@@ -43,7 +47,7 @@ def test_the_most_probable_come_first_and_a_hull_alone_does_not_decide(lines):
     ]
     stabilities = {
         "MnS4": judged(0.08, "unstable"),
-        "MnS": judged(0.3, "stable"),  # a known compound: its DFT distance is the verdict
+        "MnS": judged(0.3, "stable", BY_DFT),
         "Li2S": judged(0.95, "stable"),
     }
     printed = lines(crystals, stabilities)
@@ -53,6 +57,14 @@ def test_the_most_probable_come_first_and_a_hull_alone_does_not_decide(lines):
     assert "0.08" in row
     assert "likely unstable" in row
     assert any("hull of compounds of 2026" in line for line in printed)
+    (known,) = [line for line in printed if "MnS" in line.split()]
+    assert "stable in DFT" in known
+
+
+def test_probabilities_do_not_stand_beside_enthalpies(lines):
+    squeezed = [crystal("A", 0.0) | {"pressure": 10.0}]
+    printed = lines(squeezed, {"A": judged(0.9, "stable")})
+    assert not any("0.9" in line or "likely" in line for line in printed)
 
 
 def test_without_probabilities_the_distance_orders(lines):

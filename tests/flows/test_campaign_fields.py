@@ -140,7 +140,7 @@ def test_what_is_shown_at_the_end_of_a_campaign(monkeypatch, until, listed):
         summary, "campaign_crystals", lambda *_, **__: asked.append("crystals") or []
     )
     monkeypatch.setattr(summary, "reasons_without_hull", lambda *_, **__: [])
-    monkeypatch.setattr(summary, "newest_stabilities", lambda *_, **__: {})
+    monkeypatch.setattr(summary, "campaign_stabilities", lambda *_, **__: {})
     database = SimpleNamespace(rows=lambda name, *_, **__: asked.append(name) or iter(()))
     document = SimpleNamespace(
         funnel={}, name="x", campaign_id="c", config=CampaignMaker(until=until).config()
